@@ -1,0 +1,95 @@
+/*
+ * The tri-plane encoder f_s: planes xy, yz, xz; 12 dense levels, one feature a level, bilinear; zero outside the bound
+ * (method.md section 2).
+ */
+#pragma once
+#include <vector>
+#include "../generated/pgs_constants.h"
+#include "real.h"
+
+namespace pgs {
+
+struct PlaneLevel {
+    double scale;  /* texels minus one across the bound */
+    int stride;    /* texels a row */
+    int offset;    /* first texel inside a plane's table */
+};
+
+struct PlaneLayout {
+    PlaneLevel levels[PGS_PLANE_LEVELS];
+    int plane_texels = 0;
+    int base = 0, finest = 0;
+
+    void set(int base_resolution, double finest_resolution) {
+        base = base_resolution;
+        const double growth = std::pow(finest_resolution / base_resolution, 1.0 / (PGS_PLANE_LEVELS - 1));
+        plane_texels = 0;
+        for (int l = 0; l < PGS_PLANE_LEVELS; l++) {
+            PlaneLevel& level = levels[l];
+            level.scale = base_resolution * std::pow(growth, l) - 1;
+            level.stride = int(std::ceil(level.scale)) + 2;
+            level.offset = plane_texels;
+            plane_texels += level.stride * level.stride;
+        }
+    }
+};
+
+/* The two axes of each plane, in the order of its name. */
+constexpr int PLANE_AXES[3][2] = {{0, 1}, {1, 2}, {0, 2}};
+
+template <class T> PGS_HD bool inside_bound(const T* mean) {
+    for (int k = 0; k < 3; k++)
+        if (!(mean[k] >= T(-PGS_PLANE_BOUND) && mean[k] <= T(PGS_PLANE_BOUND))) return false;
+    return true;
+}
+
+/* The four texels around a point of one level and their weights. */
+template <class T> struct PlaneTap {
+    int index;   /* of the lower corner, inside the level */
+    T fx, fy;
+};
+
+template <class T> PGS_HD PlaneTap<T> plane_tap(const PlaneLevel& level, T a, T b) {
+    const T s = T(level.scale), half_inv = T(0.5 / PGS_PLANE_BOUND);
+    const T pa = (a + T(PGS_PLANE_BOUND)) * half_inv * s + T(0.5), pb = (b + T(PGS_PLANE_BOUND)) * half_inv * s + T(0.5);
+    const int ia = int(pa), ib = int(pb); /* positive: truncation is floor */
+    return {ia + ib * level.stride, pa - T(ia), pb - T(ib)};
+}
+
+/* d position (texels) / d mean. */
+inline double plane_slope(const PlaneLevel& level) { return level.scale * 0.5 / PGS_PLANE_BOUND; }
+
+/* f_s of a mean inside the bound; out[36]. */
+template <class T> PGS_HD void encode_planes(const PlaneLayout& layout, const T* tables, const T* mean, T* out) {
+    for (int plane = 0; plane < 3; plane++) {
+        const T a = mean[PLANE_AXES[plane][0]], b = mean[PLANE_AXES[plane][1]];
+        const T* table = tables + size_t(plane) * layout.plane_texels;
+        for (int l = 0; l < PGS_PLANE_LEVELS; l++) {
+            const PlaneLevel& level = layout.levels[l];
+            const PlaneTap<T> tap = plane_tap(level, a, b);
+            const T* t = table + level.offset + tap.index;
+            const T lower = t[0] + (t[1] - t[0]) * tap.fx;
+            const T upper = t[level.stride] + (t[level.stride + 1] - t[level.stride]) * tap.fx;
+            out[plane * PGS_PLANE_LEVELS + l] = lower + (upper - lower) * tap.fy;
+        }
+    }
+}
+
+/* Adds d L / d mean through the encoder, given v_feat [36]. */
+template <class T> PGS_HD void encode_planes_vjp_mean(const PlaneLayout& layout, const T* tables, const T* mean, const T* v_feat, T* v_mean) {
+    for (int plane = 0; plane < 3; plane++) {
+        const int axis_a = PLANE_AXES[plane][0], axis_b = PLANE_AXES[plane][1];
+        const T* table = tables + size_t(plane) * layout.plane_texels;
+        for (int l = 0; l < PGS_PLANE_LEVELS; l++) {
+            const PlaneLevel& level = layout.levels[l];
+            const PlaneTap<T> tap = plane_tap(level, mean[axis_a], mean[axis_b]);
+            const T* t = table + level.offset + tap.index;
+            const T g = v_feat[plane * PGS_PLANE_LEVELS + l] * T(plane_slope(level));
+            const T d_lower = t[1] - t[0], d_upper = t[level.stride + 1] - t[level.stride];
+            v_mean[axis_a] += g * (d_lower + (d_upper - d_lower) * tap.fy);
+            v_mean[axis_b] += g * ((t[level.stride] + d_upper * tap.fx) - (t[0] + d_lower * tap.fx));
+        }
+    }
+}
+
+}  // namespace pgs

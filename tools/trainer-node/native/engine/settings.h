@@ -1,0 +1,36 @@
+/* Every named scalar of pgs_set: its name, default and meaning. Learning rates are absolute: schedules are the caller's. */
+#pragma once
+
+namespace pgs {
+
+struct Setting {
+    const char* name;
+    double value;
+    const char* meaning;
+};
+
+constexpr Setting SETTINGS[] = {
+    {"lr.means", 1.6e-4 * 0.3, "Adam, metres a step; the caller multiplies by the scene's extent"},
+    {"lr.sh", 2.5e-3, "Adam, DC coefficient"},
+    {"lr.shRest", 1.25e-4, "Adam, higher coefficients"},
+    {"lr.opacity", 0.05, "Adam, logits"},
+    {"lr.scales", 3e-3, "Adam, log scales"},
+    {"lr.quats", 1e-3, "Adam, unit quaternions (normalised again after each step)"},
+    {"lr.planes", 5e-3, "AdamW, feature planes"},
+    {"lr.layers", 5e-4, "AdamW, MGF and MLP layers"},
+    {"lr.encoder", 5e-4, "AdamW, audio encoder"},
+    {"decay.planes", 0.01, "AdamW weight decay of the feature planes"},
+    {"weight.dssim", 0.2, "lambda of Eqs. 11-13"},
+    {"weight.alpha", 1e-3, "alpha against the mask"},
+    {"weight.delta", 1e-5, "mean absolute deltas"},
+    {"sh.degree", 0, "active spherical-harmonics degree"},
+    {"background.r", 0.5, "dataset's background colour, 0..1"},
+    {"background.g", 0.5, ""},
+    {"background.b", 0.5, ""},
+    {"background.random", 1, "1: a new background colour behind the masks each iteration, so that no splat can paint it"},
+    {"finetune.opacity", 1, "1: fine-tuning moves the face's opacities too"},
+    {"audio.specAugment", 0, "most mel bands masked at random in a training window"},
+    {"iteration", 0, "iteration counter: seeds the random draws, advances by itself"},
+};
+
+}  // namespace pgs

@@ -1,0 +1,182 @@
+/* What a context holds: parameters with their Adam moments, the two branches, the encoder, the dataset, the settings. */
+#pragma once
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+#include "../core/planes.h"
+#include "../cpu/loss.h"
+#include "../cpu/raster.h"
+#include "settings.h"
+
+namespace pgs {
+
+/* A trained tensor. `grad` is valid after a backward pass; the moments belong to Adam. */
+struct Param {
+    std::vector<real> value, grad, adam1, adam2;
+    void resize(size_t n) {
+        value.assign(n, real(0));
+        grad.assign(n, real(0));
+        adam1.assign(n, real(0));
+        adam2.assign(n, real(0));
+    }
+    size_t size() const { return value.size(); }
+    void zero_grad() { std::fill(grad.begin(), grad.end(), real(0)); }
+};
+
+struct Linear {
+    Param weight, bias;
+    int out = 0, in = 0;
+    void resize(int n_out, int n_in) {
+        out = n_out;
+        in = n_in;
+        weight.resize(size_t(n_out) * n_in);
+        bias.resize(n_out);
+    }
+};
+
+enum BranchId { FACE = 0, MOUTH = 1, BRANCHES = 2 };
+/* The layers of both branches; a branch uses those that its equations name. */
+enum LayerId { PROJ_SPATIAL, PROJ_AUDIO, PROJ_EXPR, GATE, MLP0, MLP1, MLP2, LAYERS };
+constexpr const char* LAYER_NAMES[LAYERS] = {"projSpatial", "projAudio", "projExpr", "gate", "mlp0", "mlp1", "mlp2"};
+constexpr const char* BRANCH_NAMES[BRANCHES] = {"face", "mouth"};
+
+/* The row of the branch table (plugin/core/branches.ts) that the arithmetic needs. */
+struct BranchDims {
+    int hidden, delta;
+    bool per_splat_gate; /* Eq. 6: the gate sees f'_s; Eq. 8: it does not, so the audio part is one vector a frame */
+};
+constexpr BranchDims BRANCH_DIMS[BRANCHES] = {{PGS_FACE_HIDDEN_DIM, PGS_FACE_DELTA_DIM, false},
+                                              {PGS_MOUTH_HIDDEN_DIM, PGS_MOUTH_DELTA_DIM, true}};
+
+struct Branch {
+    int id = FACE;
+    int n = 0, sh_degree = 0; /* storage degree */
+    int sh_k() const { return (sh_degree + 1) * (sh_degree + 1); }
+    Param means, quats, log_scales, logit_opacities, sh;
+    PlaneLayout layout;
+    Param planes;
+    Linear layers[LAYERS];
+    std::vector<real> grad_accum, weight_accum, grad_accum_plain, view_count, max_contribution;
+    std::vector<int32_t> order;
+    int64_t cursor = 0;
+    double step = 0; /* Adam steps taken by the splats */
+};
+
+struct Encoder {
+    static constexpr int CHANNELS[5] = {PGS_MEL_BANDS, 32, 32, 64, 64};
+    Linear conv[4], fc[2]; /* conv weights [out, in, 3] */
+};
+
+/* Labels as stored: the id in the low 3 bits, foreground pixels of the 3x3 neighbourhood (0..9) above. */
+struct TrainFrame {
+    std::vector<uint8_t> rgb, label;
+    Camera camera;
+    std::vector<real> expression;
+    real lips[4];
+};
+
+enum Label { BACKGROUND = 0, SKIN = 1, HAIR = 2, INSIDE_MOUTH = 3, TORSO = 4 };
+
+struct Dataset {
+    int width = 0, height = 0, expressions = 0;
+    double fx = 0, fy = 0, cx = 0, cy = 0;
+    std::vector<TrainFrame> frames;
+    int mel_variants = 0, mel_frames = 0;
+    std::vector<float> mel, silence;
+};
+
+/* Activations of one encoder pass, kept for the backward pass. */
+struct EncoderPass {
+    std::vector<real> act[5], fc_hidden, feat; /* act[0] is the input window [40,32] */
+    std::vector<real> v_feat;
+};
+
+/* Activations of one deformation pass over the moving splats of a branch. */
+struct DeformPass {
+    std::vector<int> moving;                            /* splat indices inside the bound */
+    std::vector<real> feat, proj, gate, gated, h1, h2, y; /* rows, channels padded to 16 */
+    std::vector<real> proj_audio, proj_expr, frame_gate, uniform, audio_gate; /* per frame */
+    std::vector<real> v_y, v_h1, v_h2, v_feat, v_proj, v_gated, v_gate;
+    std::vector<std::vector<real>> chunk_grads;
+    double regulariser = 0;
+};
+
+/* Everything one branch needs for one view. */
+struct ViewPass {
+    DeformPass deform;
+    std::vector<Splat> splats;
+    std::vector<Projected> projected;
+    Bins bins;
+    Frame frame;
+    FrameGrad frame_grad;
+    std::vector<PairGrad> slots;
+    std::vector<ProjectedGrad> projected_grads;
+    std::vector<SplatStats> stats;
+};
+
+struct Context {
+    explicit Context(int threads, uint64_t seed) : pool(threads), seed(seed) {
+        branch[MOUTH].id = MOUTH;
+        for (const Setting& setting : SETTINGS) settings[setting.name] = setting.value;
+    }
+    Pool pool;
+    uint64_t seed;
+    std::map<std::string, double> settings;
+    double setting(const char* name) const { return settings.at(name); }
+    Branch branch[BRANCHES];
+    Encoder encoder;
+    double net_step = 0;
+    Dataset data;
+    ViewPass view[BRANCHES];
+    EncoderPass audio[BRANCHES];
+    PhotometricLoss loss;
+    LossPlanes loss_x, loss_y, loss_grad;
+    std::map<std::string, double> seconds; /* per pass, for pgs_bench */
+    std::string error;
+    std::atomic<bool> cancel{false}, closed{false};
+    std::mutex running;
+};
+
+/* encoder.cpp */
+void encoder_init(Context& ctx);
+void encoder_window(const Dataset& data, int frame, int variant, int masked_first, int masked_bands, real* window);
+void encoder_forward(const Encoder& encoder, EncoderPass& pass);
+void encoder_backward(Encoder& encoder, EncoderPass& pass); /* reads pass.v_feat, adds to the parameters' gradients */
+
+/* deform.cpp */
+void nets_init(Context& ctx, int branch, int plane_base, double plane_finest);
+/* Fills view.deform and moves view.splats. audio_feat [32], expression [E]. */
+void deform_forward(Context& ctx, int branch, const real* audio_feat, const real* expression, ViewPass& view);
+/* Splat gradients in, parameter gradients out; v_audio_feat [32] is added to. */
+void deform_backward(Context& ctx, int branch, const real* audio_feat, const real* expression, ViewPass& view,
+                     const std::vector<SplatGrad>& v_splats, real* v_audio_feat);
+
+/* step.cpp */
+struct StepLoss {
+    double total = 0, l1 = 0, dssim = 0;
+};
+struct Draw { /* the random choices of one step */
+    int mel_variant = 0, masked_first = 0, masked_bands = 0;
+    double background[3] = {0, 0, 0};
+};
+Draw plain_draw(const Context& ctx);
+Draw random_draw(const Context& ctx, int branch, int64_t iteration);
+StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw& draw, bool grads);
+StepLoss composite_loss(Context& ctx, int frame, const Draw& draw, bool grads);
+void pose_branch(Context& ctx, int branch, int frame, bool deform, const Draw& draw);
+void render_branch(Context& ctx, int branch, const Camera& camera, int width, int height, bool with_depth);
+void zero_grads(Context& ctx, int branch);
+bool all_finite(const std::vector<real>& values);
+
+/* adam.cpp */
+void adam_splats(Context& ctx, int branch, bool colour_only);
+void adam_nets(Context& ctx, int branch_mask);
+
+/* names.cpp: tensors by name */
+std::vector<real>* find_tensor(Context& ctx, const std::string& name);
+double* find_counter(Context& ctx, const std::string& name);
+std::vector<std::string> stored_tensors(Context& ctx);
+
+}  // namespace pgs

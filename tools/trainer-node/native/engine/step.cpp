@@ -1,0 +1,337 @@
+/* One training view: pose, project, rasterize, compare, and back again; and the joint composite of the fine-tuning stage. */
+#include <chrono>
+#include "../core/rng.h"
+#include "state.h"
+
+namespace pgs {
+namespace {
+
+constexpr int SPLAT_GRAIN = 1024;
+/* Pixels around the lips box that the mouth branch is compared in: room for the 11-px window and for what leaks outside the box. */
+constexpr int MOUTH_MARGIN = 24;
+
+class Timer {
+  public:
+    Timer(Context& ctx, const char* pass) : slot_(ctx.seconds[pass]), start_(std::chrono::steady_clock::now()) {}
+    ~Timer() { slot_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+  private:
+    double& slot_;
+    std::chrono::steady_clock::time_point start_;
+};
+
+Rect region(const Context& ctx, int branch, const TrainFrame& frame) {
+    if (branch == FACE) return {0, 0, ctx.data.width, ctx.data.height};
+    const auto clamp = [](double v, int lo, int hi) { return v < lo ? lo : (v > hi ? hi : int(v)); };
+    Rect r{clamp(double(frame.lips[0]) - MOUTH_MARGIN, 0, ctx.data.width), clamp(double(frame.lips[1]) - MOUTH_MARGIN, 0, ctx.data.height),
+           clamp(double(frame.lips[2]) + MOUTH_MARGIN + 1, 0, ctx.data.width), clamp(double(frame.lips[3]) + MOUTH_MARGIN + 1, 0, ctx.data.height)};
+    if (r.x1 <= r.x0 || r.y1 <= r.y0) return {0, 0, 0, 0}; /* lips outside the picture: nothing to learn here */
+    return r;
+}
+
+/* What a pixel asks of a branch. */
+struct Wanted {
+    real target[3]; /* colour over the drawn background */
+    real alpha;     /* +1: opaque, -1: empty, 0: no opinion */
+    bool care;      /* false: whatever the branch shows here is hidden by the other one */
+};
+
+/*
+ * The background is redrawn each step (so no splat can learn to paint it), but the picture's soft edges hold the recorded one:
+ * exchange it in the share of the 3x3 neighbourhood that is background.
+ */
+Wanted wanted_pixel(const TrainFrame& frame, int branch, size_t p, bool in_lips, const real recorded[3], const real drawn[3]) {
+    const int label = frame.label[p] & 7;
+    const real uncovered = real(1) - real(frame.label[p] >> 3) / real(9);
+    Wanted w;
+    w.care = true;
+    if (branch == FACE) {
+        const bool mine = label == SKIN || label == HAIR || label == TORSO;
+        w.alpha = mine ? real(1) : real(-1);
+        for (int c = 0; c < 3; c++)
+            w.target[c] = label == INSIDE_MOUTH ? drawn[c]
+                                                : real(frame.rgb[p * 3 + c]) / real(255) + (drawn[c] - recorded[c]) * uncovered;
+        return w;
+    }
+    const bool mine = label == INSIDE_MOUTH;
+    w.care = mine || !in_lips; /* inside the lips box but not mouth: the face covers it */
+    w.alpha = mine ? real(1) : (in_lips ? real(0) : real(-1));
+    for (int c = 0; c < 3; c++) w.target[c] = mine ? real(frame.rgb[p * 3 + c]) / real(255) : drawn[c];
+    return w;
+}
+
+void project_all(Context& ctx, int branch, const Camera& camera, ViewPass& view) {
+    Branch& b = ctx.branch[branch];
+    const int degree = std::min(int(ctx.setting("sh.degree")), b.sh_degree), k = b.sh_k();
+    view.projected.resize(b.n);
+    ctx.pool.ranges(b.n, SPLAT_GRAIN, [&](int begin, int end, int) {
+        for (int i = begin; i < end; i++)
+            project_splat(camera, view.splats[i], &b.sh.value[size_t(i) * k * 3], degree, view.projected[i]);
+    });
+}
+
+/* Gradients of the projected splats to the parameters; also the density statistics of Eqs. 1-5. */
+void project_backward(Context& ctx, int branch, const Camera& camera, ViewPass& view, std::vector<SplatGrad>& v_splats, bool statistics) {
+    Branch& b = ctx.branch[branch];
+    const int degree = std::min(int(ctx.setting("sh.degree")), b.sh_degree), k = b.sh_k();
+    const real half_w = real(0.5) * real(ctx.data.width), half_h = real(0.5) * real(ctx.data.height);
+    v_splats.assign(b.n, SplatGrad{});
+    ctx.pool.ranges(b.n, SPLAT_GRAIN, [&](int begin, int end, int) {
+        for (int i = begin; i < end; i++) {
+            if (view.projected[i].radius == 0) continue;
+            const ProjectedGrad& g = view.projected_grads[i];
+            SplatGrad& out = v_splats[i];
+            project_splat_vjp(camera, view.splats[i], &b.sh.value[size_t(i) * k * 3], degree, view.projected[i], g, out, &b.sh.grad[size_t(i) * k * 3]);
+            for (int c = 0; c < 3; c++) {
+                b.means.grad[size_t(i) * 3 + c] += out.mean[c];
+                b.log_scales.grad[size_t(i) * 3 + c] += out.log_scale[c];
+            }
+            for (int c = 0; c < 4; c++) b.quats.grad[size_t(i) * 4 + c] += out.quat[c];
+            b.logit_opacities.grad[i] += out.logit_opacity;
+            if (!statistics) continue;
+            /* Eq. 3 in NDC units; Eq. 2 weighs it by the pixels reached, Eq. 1 by one. */
+            const real gx = g.x * half_w, gy = g.y * half_h, norm = std::sqrt(gx * gx + gy * gy), m = real(view.stats[i].pixels);
+            b.grad_accum[i] += m * norm;
+            b.weight_accum[i] += m;
+            b.grad_accum_plain[i] += norm;
+            b.view_count[i] += 1;
+            b.max_contribution[i] = std::max(b.max_contribution[i], view.stats[i].max_weight);
+        }
+    });
+}
+
+}  // namespace
+
+bool all_finite(const std::vector<real>& values) {
+    real sum = 0; /* inf - inf and NaN both survive a sum of x * 0 */
+    for (real v : values) sum += v * real(0);
+    return sum == 0;
+}
+
+void zero_grads(Context& ctx, int branch) {
+    Branch& b = ctx.branch[branch];
+    for (Param* p : {&b.means, &b.quats, &b.log_scales, &b.logit_opacities, &b.sh, &b.planes}) p->zero_grad();
+    for (Linear& layer : b.layers) {
+        layer.weight.zero_grad();
+        layer.bias.zero_grad();
+    }
+}
+
+Draw plain_draw(const Context& ctx) {
+    Draw draw;
+    draw.background[0] = ctx.setting("background.r");
+    draw.background[1] = ctx.setting("background.g");
+    draw.background[2] = ctx.setting("background.b");
+    return draw;
+}
+
+Draw random_draw(const Context& ctx, int branch, int64_t iteration) {
+    Draw draw = plain_draw(ctx);
+    Rng rng(ctx.seed, (uint64_t(iteration) << 8) | uint64_t(branch));
+    if (ctx.data.mel_variants > 1) draw.mel_variant = int(rng.uniform() * ctx.data.mel_variants);
+    const int most = int(ctx.setting("audio.specAugment"));
+    if (most > 0) {
+        draw.masked_bands = int(rng.uniform() * (most + 1));
+        draw.masked_first = int(rng.uniform() * (PGS_MEL_BANDS - draw.masked_bands + 1));
+    }
+    if (ctx.setting("background.random") != 0)
+        for (double& c : draw.background) c = rng.uniform();
+    return draw;
+}
+
+void pose_branch(Context& ctx, int branch, int frame, bool deform, const Draw& draw) {
+    Branch& b = ctx.branch[branch];
+    ViewPass& view = ctx.view[branch];
+    view.splats.resize(b.n);
+    ctx.pool.ranges(b.n, SPLAT_GRAIN, [&](int begin, int end, int) {
+        for (int i = begin; i < end; i++) {
+            Splat& s = view.splats[i];
+            for (int c = 0; c < 3; c++) {
+                s.mean[c] = b.means.value[size_t(i) * 3 + c];
+                s.log_scale[c] = b.log_scales.value[size_t(i) * 3 + c];
+            }
+            for (int c = 0; c < 4; c++) s.quat[c] = b.quats.value[size_t(i) * 4 + c];
+            s.logit_opacity = b.logit_opacities.value[i];
+        }
+    });
+    if (!deform) return;
+    EncoderPass& audio = ctx.audio[branch];
+    {
+        Timer timer(ctx, "encoder");
+        audio.act[0].resize(size_t(PGS_MEL_BANDS) * PGS_WINDOW_FRAMES);
+        encoder_window(ctx.data, frame, draw.mel_variant, draw.masked_first, draw.masked_bands, audio.act[0].data());
+        encoder_forward(ctx.encoder, audio);
+    }
+    Timer timer(ctx, "deformForward");
+    deform_forward(ctx, branch, audio.feat.data(), ctx.data.frames[frame].expression.data(), view);
+}
+
+void render_branch(Context& ctx, int branch, const Camera& camera, int width, int height, bool with_depth) {
+    ViewPass& view = ctx.view[branch];
+    {
+        Timer timer(ctx, "project");
+        view.frame.resize(width, height);
+        project_all(ctx, branch, camera, view);
+    }
+    {
+        Timer timer(ctx, "bin");
+        bin_splats(ctx.pool, view.projected, view.frame.tiles_x, view.frame.tiles_y, view.bins);
+    }
+    Timer timer(ctx, "rasterForward");
+    rasterize(ctx.pool, view.projected, view.bins, view.frame, with_depth);
+}
+
+/* The way back from dL/d pixel (view.frame_grad) to every parameter of the branch. */
+static void branch_backward(Context& ctx, int branch, int frame, bool deform, bool statistics) {
+    ViewPass& view = ctx.view[branch];
+    const TrainFrame& data = ctx.data.frames[frame];
+    {
+        Timer timer(ctx, "rasterBackward");
+        rasterize_backward(ctx.pool, view.projected, view.bins, view.frame, view.frame_grad, view.slots, view.projected_grads, view.stats);
+    }
+    static thread_local std::vector<SplatGrad> v_splats;
+    {
+        Timer timer(ctx, "projectBackward");
+        project_backward(ctx, branch, data.camera, view, v_splats, statistics);
+    }
+    if (!deform) return;
+    EncoderPass& audio = ctx.audio[branch];
+    audio.v_feat.assign(PGS_AUDIO_FEAT_DIM, real(0));
+    {
+        Timer timer(ctx, "deformBackward");
+        deform_backward(ctx, branch, audio.feat.data(), data.expression.data(), view, v_splats, audio.v_feat.data());
+    }
+    Timer timer(ctx, "encoder");
+    encoder_backward(ctx.encoder, audio);
+}
+
+StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw& draw, bool grads) {
+    const bool deform = stage != 0;
+    const TrainFrame& data = ctx.data.frames[frame];
+    const int width = ctx.data.width, height = ctx.data.height;
+    pose_branch(ctx, branch, frame, deform, draw);
+    render_branch(ctx, branch, data.camera, width, height, false);
+    ViewPass& view = ctx.view[branch];
+    Frame& picture = view.frame;
+    const Rect rect = region(ctx, branch, data);
+    StepLoss out;
+    if (rect.width() <= 0 && !deform) return out;
+
+    const real recorded[3] = {real(ctx.setting("background.r")), real(ctx.setting("background.g")), real(ctx.setting("background.b"))};
+    const real drawn[3] = {real(draw.background[0]), real(draw.background[1]), real(draw.background[2])};
+    const double pixels = double(width) * height, weight_alpha = ctx.setting("weight.alpha");
+    std::vector<double> row_alpha(height, 0);
+    if (grads) view.frame_grad.resize(picture, false);
+    {
+        Timer timer(ctx, "loss");
+        ctx.loss_x.resize(rect.width(), rect.height());
+        ctx.loss_y.resize(rect.width(), rect.height());
+        ctx.loss_grad.resize(rect.width(), rect.height());
+        if (grads)
+            ctx.pool.ranges(int(picture.pixels()), 1 << 16, [&](int begin, int end, int) {
+                for (auto& plane : view.frame_grad.color) std::fill(plane.begin() + begin, plane.begin() + end, real(0));
+                std::fill(view.frame_grad.trans.begin() + begin, view.frame_grad.trans.begin() + end, real(0));
+            });
+        const auto in_lips = [&](int x, int y) {
+            return real(x) >= data.lips[0] && real(x) <= data.lips[2] && real(y) >= data.lips[1] && real(y) <= data.lips[3];
+        };
+        ctx.pool.run(rect.height(), [&](int row) {
+            const int y = rect.y0 + row;
+            for (int x = rect.x0; x < rect.x1; x++) {
+                const size_t p = size_t(y) * width + x, at = size_t(y) * picture.stride + x;
+                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), recorded, drawn);
+                const real alpha = real(1) - picture.trans[at];
+                row_alpha[y] += w.alpha > 0 ? double(real(1) - alpha) : (w.alpha < 0 ? double(alpha) : 0.0);
+                for (int c = 0; c < 3; c++) {
+                    /* Where the branch is hidden, both sides show the same: no loss, no gradient. */
+                    ctx.loss_x.row(c, row)[x - rect.x0] = w.care ? picture.color[c][at] + picture.trans[at] * drawn[c] : drawn[c];
+                    ctx.loss_y.row(c, row)[x - rect.x0] = w.target[c];
+                    ctx.loss_grad.row(c, row)[x - rect.x0] = 0;
+                }
+            }
+        });
+        const double weight_dssim = ctx.setting("weight.dssim");
+        const LossValue value = ctx.loss.run(ctx.pool, ctx.loss_x, ctx.loss_y, 3 * pixels, weight_dssim, ctx.loss_grad);
+        out.l1 = value.l1;
+        out.dssim = 3.0 * rect.width() * rect.height() / (3 * pixels) - value.ssim;
+        double alpha_loss = 0;
+        for (double sum : row_alpha) alpha_loss += sum / pixels;
+        out.total = out.l1 + weight_dssim * out.dssim + weight_alpha * alpha_loss +
+                    (deform ? ctx.setting("weight.delta") * view.deform.regulariser : 0);
+        if (!grads) return out;
+        const real g_alpha = real(weight_alpha / pixels);
+        ctx.pool.run(rect.height(), [&](int row) {
+            const int y = rect.y0 + row;
+            for (int x = rect.x0; x < rect.x1; x++) {
+                const size_t p = size_t(y) * width + x, at = size_t(y) * picture.stride + x;
+                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), recorded, drawn);
+                real v_trans = g_alpha * w.alpha; /* wanting alpha is wanting less transmittance */
+                if (w.care)
+                    for (int c = 0; c < 3; c++) {
+                        const real g = ctx.loss_grad.row(c, row)[x - rect.x0];
+                        view.frame_grad.color[c][at] = g;
+                        v_trans += g * drawn[c];
+                    }
+                view.frame_grad.trans[at] = v_trans;
+            }
+        });
+    }
+    branch_backward(ctx, branch, frame, deform, true);
+    return out;
+}
+
+StepLoss composite_loss(Context& ctx, int frame, const Draw& draw, bool grads) {
+    const TrainFrame& data = ctx.data.frames[frame];
+    const int width = ctx.data.width, height = ctx.data.height;
+    for (int branch = 0; branch < BRANCHES; branch++) {
+        pose_branch(ctx, branch, frame, true, draw);
+        render_branch(ctx, branch, data.camera, width, height, false);
+    }
+    Frame &face = ctx.view[FACE].frame, &mouth = ctx.view[MOUTH].frame;
+    const real recorded[3] = {real(ctx.setting("background.r")), real(ctx.setting("background.g")), real(ctx.setting("background.b"))};
+    const double pixels = double(width) * height, weight_dssim = ctx.setting("weight.dssim");
+    StepLoss out;
+    {
+        Timer timer(ctx, "loss");
+        for (LossPlanes* planes : {&ctx.loss_x, &ctx.loss_y, &ctx.loss_grad}) planes->resize(width, height);
+        ctx.pool.run(height, [&](int y) {
+            for (int x = 0; x < width; x++) {
+                const size_t p = size_t(y) * width + x, at = size_t(y) * face.stride + x;
+                for (int c = 0; c < 3; c++) {
+                    /* Eq. 10 on premultiplied colours, over the recorded background. */
+                    const real behind = mouth.color[c][at] + mouth.trans[at] * recorded[c];
+                    ctx.loss_x.row(c, y)[x] = face.color[c][at] + face.trans[at] * behind;
+                    ctx.loss_y.row(c, y)[x] = real(data.rgb[p * 3 + c]) / real(255);
+                    ctx.loss_grad.row(c, y)[x] = 0;
+                }
+            }
+        });
+        const LossValue value = ctx.loss.run(ctx.pool, ctx.loss_x, ctx.loss_y, 3 * pixels, weight_dssim, ctx.loss_grad);
+        out.l1 = value.l1;
+        out.dssim = 1 - value.ssim;
+        out.total = out.l1 + weight_dssim * out.dssim;
+        if (!grads) return out;
+        for (int branch = 0; branch < BRANCHES; branch++) ctx.view[branch].frame_grad.resize(face, false);
+        ctx.pool.run(face.tiles_y * PGS_TILE_SIZE, [&](int y) {
+            FrameGrad &gf = ctx.view[FACE].frame_grad, &gm = ctx.view[MOUTH].frame_grad;
+            for (int x = 0; x < face.stride; x++) {
+                const size_t at = size_t(y) * face.stride + x;
+                const bool real_pixel = x < width && y < height;
+                real v_face = 0, v_mouth = 0;
+                for (int c = 0; c < 3; c++) {
+                    const real g = real_pixel ? ctx.loss_grad.row(c, y)[x] : real(0);
+                    gf.color[c][at] = g;
+                    gm.color[c][at] = g * face.trans[at];
+                    v_face += g * (mouth.color[c][at] + mouth.trans[at] * recorded[c]);
+                    v_mouth += g * face.trans[at] * recorded[c];
+                }
+                gf.trans[at] = v_face;
+                gm.trans[at] = v_mouth;
+            }
+        });
+    }
+    for (int branch = 0; branch < BRANCHES; branch++) branch_backward(ctx, branch, frame, false, false);
+    return out;
+}
+
+}  // namespace pgs
