@@ -22,6 +22,7 @@ constexpr Setting SETTINGS[] = {
     {"decay.planes", 0.01, "AdamW weight decay of the feature planes"},
     {"weight.dssim", 0.2, "lambda of Eqs. 11-13"},
     {"weight.alpha", 1e-3, "alpha against the mask"},
+    {"weight.lips", 0, "extra L1 inside the lips box: where a bust fills the frame the mouth is 1 % of it, and its motion would drown"},
     {"weight.delta", 1e-5, "mean absolute deltas"},
     {"sh.degree", 0, "active spherical-harmonics degree"},
     {"background.r", 0.5, "dataset's background colour, 0..1"},

@@ -60,6 +60,29 @@ Wanted wanted_pixel(const TrainFrame& frame, int branch, size_t p, bool in_lips,
     return w;
 }
 
+/* Extra L1 of the lips box (weight.lips), added to what PhotometricLoss left in loss_grad. Returns its value. */
+double lips_loss(Context& ctx, const TrainFrame& frame, const Rect& rect, double norm) {
+    const double weight = ctx.setting("weight.lips");
+    if (weight == 0) return 0;
+    const real scale = real(weight / norm);
+    double total = 0;
+    for (int y = std::max(rect.y0, int(std::ceil(frame.lips[1]))); y < rect.y1 && real(y) <= frame.lips[3]; y++) {
+        double sum = 0;
+        for (int c = 0; c < 3; c++) {
+            const real *x_row = ctx.loss_x.row(c, y - rect.y0), *y_row = ctx.loss_y.row(c, y - rect.y0);
+            real* grad = ctx.loss_grad.row(c, y - rect.y0);
+            for (int x = std::max(rect.x0, int(std::ceil(frame.lips[0]))); x < rect.x1 && real(x) <= frame.lips[2]; x++) {
+                const int at = x - rect.x0;
+                const real diff = x_row[at] - y_row[at];
+                sum += std::abs(double(diff));
+                grad[at] += diff > 0 ? scale : (diff < 0 ? -scale : real(0));
+            }
+        }
+        total += sum;
+    }
+    return total * weight / norm;
+}
+
 void project_all(Context& ctx, int branch, const Camera& camera, ViewPass& view) {
     Branch& b = ctx.branch[branch];
     const int degree = std::min(int(ctx.setting("sh.degree")), b.sh_degree), k = b.sh_k();
@@ -252,11 +275,12 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
         });
         const double weight_dssim = ctx.setting("weight.dssim");
         const LossValue value = ctx.loss.run(ctx.pool, ctx.loss_x, ctx.loss_y, 3 * pixels, weight_dssim, ctx.loss_grad);
+        const double lips = lips_loss(ctx, data, rect, 3 * pixels);
         out.l1 = value.l1;
         out.dssim = 3.0 * rect.width() * rect.height() / (3 * pixels) - value.ssim;
         double alpha_loss = 0;
         for (double sum : row_alpha) alpha_loss += sum / pixels;
-        out.total = out.l1 + weight_dssim * out.dssim + weight_alpha * alpha_loss +
+        out.total = out.l1 + lips + weight_dssim * out.dssim + weight_alpha * alpha_loss +
                     (deform ? ctx.setting("weight.delta") * view.deform.regulariser : 0);
         if (!grads) return out;
         const real g_alpha = real(weight_alpha / pixels);
@@ -309,7 +333,7 @@ StepLoss composite_loss(Context& ctx, int frame, const Draw& draw, bool grads) {
         const LossValue value = ctx.loss.run(ctx.pool, ctx.loss_x, ctx.loss_y, 3 * pixels, weight_dssim, ctx.loss_grad);
         out.l1 = value.l1;
         out.dssim = 1 - value.ssim;
-        out.total = out.l1 + weight_dssim * out.dssim;
+        out.total = out.l1 + weight_dssim * out.dssim + lips_loss(ctx, data, {0, 0, width, height}, 3 * pixels);
         if (!grads) return out;
         for (int branch = 0; branch < BRANCHES; branch++) ctx.view[branch].frame_grad.resize(face, false);
         ctx.pool.run(face.tiles_y * PGS_TILE_SIZE, [&](int y) {
