@@ -53,7 +53,10 @@ export function assertShape(
     cure: string,
 ): void {
     if (array.length === rows * cols) return;
-    throw new PgsError(code, `${field}: expected ${rows} x ${cols} = ${rows * cols} values, got ${array.length}. ${cure}`);
+    throw new PgsError(
+        code,
+        `${field}: expected ${rows} x ${cols} = ${rows * cols} values, got ${array.length}. ${cure}`,
+    );
 }
 
 /**

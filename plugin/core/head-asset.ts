@@ -4,6 +4,13 @@ import type { SplatSet } from './splat-set.js';
 /** Version of the `PGS_talking_head` extension that this code reads and writes. */
 export const ASSET_VERSION = 1;
 
+/** How spatial features are stored: value = offset[c] + scale[c] * integer, a channel c each. */
+export interface FeatureCoding {
+    readonly bits: 8 | 16;
+    readonly scale: readonly number[];
+    readonly offset: readonly number[];
+}
+
 /** One branch of a loaded head. */
 export interface BranchAsset {
     /** Canonical splats; the first {@link movingCount} of them move, the rest never do. */
@@ -12,6 +19,8 @@ export interface BranchAsset {
     readonly movingCount: number;
     /** Tri-plane features f_s of the moving splats `[movingCount, SPATIAL_FEAT_DIM]`, dequantised. */
     readonly spatialFeat: Float32Array;
+    /** How the file stored {@link spatialFeat}; absent before the first export. A writer keeps it. */
+    readonly featureCoding?: FeatureCoding;
     /** The branch's network layers by name, shapes as `BRANCHES[name].layers(numExpressions)`. */
     readonly layers: Readonly<Record<string, Float32Array>>;
 }
