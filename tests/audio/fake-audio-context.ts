@@ -1,0 +1,129 @@
+/** A stand-in for `AudioContext` whose time the test moves; it keeps the connections, so that leaks show. */
+export class FakeAudioContext extends EventTarget {
+    public state: AudioContextState;
+    public currentTime = 0;
+    public outputLatency = 0.04;
+    public readonly destination: FakeNode;
+    /** Every node made that is still connected to something. */
+    public readonly nodes: FakeNode[] = [];
+    /** Whether `resume()` is allowed, as after a user's gesture. */
+    public mayResume = true;
+    public closeCount = 0;
+
+    public constructor(state: AudioContextState = 'running') {
+        super();
+        this.state = state;
+        this.destination = new FakeNode(this);
+    }
+
+    public createGain(): FakeGain {
+        return new FakeGain(this);
+    }
+
+    public createBufferSource(): FakeSource {
+        return new FakeSource(this);
+    }
+
+    public getOutputTimestamp(): { contextTime: number; performanceTime: number } {
+        return { contextTime: Math.max(0, this.currentTime - this.outputLatency), performanceTime: pageTime(this) };
+    }
+
+    public async resume(): Promise<void> {
+        if (this.mayResume) this.setState('running');
+        else await new Promise(() => undefined);
+    }
+
+    public async close(): Promise<void> {
+        this.closeCount++;
+        this.setState('closed');
+    }
+
+    public setState(state: AudioContextState): void {
+        this.state = state;
+        this.dispatchEvent(new Event('statechange'));
+    }
+
+    /** Moves time on; sources that reach their end say so. */
+    public advance(seconds: number): void {
+        if (this.state === 'running') this.currentTime += seconds;
+        for (const node of [...this.nodes]) if (node instanceof FakeSource) node.checkEnd();
+    }
+
+    public get connectedCount(): number {
+        return this.nodes.filter((node) => node.targets.length > 0).length;
+    }
+
+    public asContext(): AudioContext {
+        return this as unknown as AudioContext;
+    }
+}
+
+/** Page time that belongs to a fake context, ms: a page opened 5 s before its context. */
+export function pageTime(context: FakeAudioContext): number {
+    return 5000 + 1000 * context.currentTime;
+}
+
+class FakeNode {
+    public targets: FakeNode[] = [];
+    protected readonly context: FakeAudioContext;
+
+    public constructor(context: FakeAudioContext) {
+        this.context = context;
+        context.nodes?.push(this);
+    }
+
+    public connect(target: FakeNode): FakeNode {
+        this.targets.push(target);
+        return target;
+    }
+
+    public disconnect(): void {
+        this.targets = [];
+    }
+}
+
+class FakeGain extends FakeNode {
+    public readonly gain = {
+        value: 1,
+        setValueAtTime: (): void => undefined,
+        linearRampToValueAtTime: (value: number): void => {
+            this.gain.value = value;
+        },
+    };
+}
+
+class FakeSource extends FakeNode {
+    public buffer: AudioBuffer | null = null;
+    public loop = false;
+    public onended: (() => void) | null = null;
+    private startTime = Number.NaN;
+    private stopTime = Number.POSITIVE_INFINITY;
+
+    public start(time: number): void {
+        this.startTime = time;
+    }
+
+    public stop(time: number = this.context.currentTime): void {
+        this.stopTime = time;
+    }
+
+    public checkEnd(): void {
+        const end = this.loop ? Number.POSITIVE_INFINITY : this.startTime + (this.buffer?.duration ?? 0);
+        if (!(this.context.currentTime >= Math.min(end, this.stopTime))) return;
+        this.startTime = Number.NaN;
+        this.stopTime = Number.NaN;
+        this.onended?.();
+    }
+}
+
+/** A buffer as `decodeAudioData` would give it. */
+export function fakeBuffer(sampleRate: number, ...channels: Float32Array[]): AudioBuffer {
+    const length = channels[0]?.length ?? 0;
+    return {
+        sampleRate,
+        length,
+        duration: length / sampleRate,
+        numberOfChannels: channels.length,
+        getChannelData: (c: number) => channels[c] as Float32Array,
+    } as unknown as AudioBuffer;
+}
