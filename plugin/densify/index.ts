@@ -1,0 +1,2 @@
+export * from './density-policy.js';
+export * from './density-stats.js';
