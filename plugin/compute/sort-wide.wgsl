@@ -1,0 +1,51 @@
+// One stable 8-bit pass over (key, id) pairs, in three dispatches: count digits per block, prefix over all blocks, scatter.
+// A workgroup owns a block of 2,048 items, 8 rows of 256 threads. digitCounts is digit-major and block-minor, so that
+// one exclusive prefix over it gives every block its destinations. Barriers: 3 a row in the scatter.
+
+const BLOCK_ROWS: u32 = 8u;
+const BLOCK_ITEMS: u32 = 2048u;
+
+@compute @workgroup_size(256)
+fn sortWideCount(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) block: vec3u) {
+    atomicStore(&histogram[thread], 0u);
+    workgroupBarrier();
+    for (var row = 0u; row < BLOCK_ROWS; row++) {
+        let i = block.x * BLOCK_ITEMS + row * RADIX + thread;
+        if (i < sortPass.splatCount) { atomicAdd(&histogram[(keysIn[i] >> sortPass.shift) & 255u], 1u); }
+    }
+    workgroupBarrier();
+    digitCounts[thread * sortPass.blockCount + block.x] = atomicLoad(&histogram[thread]);
+}
+
+// One workgroup. Thread d walks the blocks of digit d twice: for the digit's total, then to write the prefixes.
+@compute @workgroup_size(256)
+fn sortWidePrefix(@builtin(local_invocation_index) thread: u32) {
+    let first = thread * sortPass.blockCount;
+    var total = 0u;
+    for (var block = 0u; block < sortPass.blockCount; block++) { total += digitCounts[first + block]; }
+    prefixBases(thread, total);
+    var base = bases[thread];
+    for (var block = 0u; block < sortPass.blockCount; block++) {
+        let count = digitCounts[first + block];
+        digitCounts[first + block] = base;
+        base += count;
+    }
+}
+
+@compute @workgroup_size(256)
+fn sortWideScatter(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) block: vec3u) {
+    clearMasks(thread);
+    bases[thread] = digitCounts[thread * sortPass.blockCount + block.x];
+    workgroupBarrier();
+    for (var row = 0u; row < BLOCK_ROWS; row++) {
+        let i = block.x * BLOCK_ITEMS + row * RADIX + thread;
+        let holds = i < sortPass.splatCount;
+        var key = 0u;
+        if (holds) { key = keysIn[i]; }
+        let destination = rankRow(thread, select(NO_DIGIT, (key >> sortPass.shift) & 255u, holds));
+        if (holds) {
+            keysOut[destination] = key;
+            idsOut[destination] = idsIn[i];
+        }
+    }
+}

@@ -1,0 +1,17 @@
+export {
+    PgsError,
+    decodeHead,
+    type AudioFrontEnd,
+    type BranchAsset,
+    type BranchName,
+    type Camera,
+    type HeadAsset,
+    type PgsErrorCode,
+    type SplatSet,
+    type ViewPrior,
+} from './core/index.js';
+export { type PlayOptions, type Voice, type VoiceEnd, type VoiceMetrics } from './audio/index.js';
+export { type ExpressionValues, type FeaturePrecision } from './deformer/index.js';
+export { registerTalkingHead, unregisterTalkingHead } from './loader/index.js';
+export { setPinholeCamera } from './splat-material/index.js';
+export { CreateTalkingHeadAsync, TalkingHeadMesh, type RendererInfo, type TalkingHeadOptions } from './talking-head.js';

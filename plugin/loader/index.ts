@@ -1,0 +1,1 @@
+export { registerTalkingHead, unregisterTalkingHead } from './register-talking-head.js';

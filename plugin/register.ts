@@ -1,0 +1,3 @@
+import { registerTalkingHead } from './loader/index.js';
+
+registerTalkingHead();

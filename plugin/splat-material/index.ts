@@ -1,0 +1,6 @@
+export * from './babylon-space.js';
+export * from './engine-bridge.js';
+export * from './pinhole-camera.js';
+export * from './proxy-hull.js';
+export * from './splat-draw.js';
+export * from './splat-shader.js';

@@ -1,0 +1,258 @@
+import type { Camera } from '@babylonjs/core/Cameras/camera.js';
+import { Constants } from '@babylonjs/core/Engines/constants.js';
+import { Matrix, Vector4 } from '@babylonjs/core/Maths/math.vector.js';
+import { Material } from '@babylonjs/core/Materials/material.js';
+import { ShaderLanguage } from '@babylonjs/core/Materials/shaderLanguage.js';
+import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
+import { Mesh } from '@babylonjs/core/Meshes/mesh.js';
+import { VertexData } from '@babylonjs/core/Meshes/mesh.vertexData.js';
+import type { Scene } from '@babylonjs/core/scene.js';
+import { DepthSorter, type GpuArena, type SortedView } from '../compute/index.js';
+import { DEPTH_MIN } from '../core/index.js';
+import { bindStorageBuffer, currentViewport, wrapBuffer, type BoundBuffer } from './engine-bridge.js';
+import { splatShaderSources, type SplatColours } from './splat-shader.js';
+import { ViewOrders } from './view-orders.js';
+
+/** Quads an instance: software rasterizers draw instances one by one, and 16 is where that stops to matter (measured). */
+const QUADS_PER_INSTANCE = 16;
+
+/** What a {@link SplatDraw} shows. Buffers belong to `arena`. */
+export interface SplatDrawOptions {
+    readonly name: string;
+    readonly scene: Scene;
+    readonly device: GPUDevice;
+    readonly arena: GpuArena;
+    /** `PosedSplat[splatCount]`, face first. */
+    readonly posedSplats: GPUBuffer;
+    readonly splatCount: number;
+    readonly faceCount: number;
+    readonly colours: SplatColours;
+    /** Sphere in head space that holds the splats, metres: the range of the depth keys. */
+    readonly sphere: { readonly centre: readonly [number, number, number]; readonly radius: number };
+}
+
+/**
+ * Draws posed splats in whatever pass Babylon is recording: sorted quads, blended over what lies behind, depth-tested
+ * against it (the `quads` rasterizer). Eq. 10 is exact: the order puts the mouth behind the face.
+ *
+ * Owns its hidden mesh, its material and its draw orders; the orders' buffers lie in the given arena.
+ */
+export class SplatDraw {
+    readonly #options: SplatDrawOptions;
+    readonly #orders: ViewOrders;
+    readonly #mesh: Mesh;
+    readonly #material: ShaderMaterial;
+    readonly #buffers: { readonly posed: BoundBuffer; readonly colours: BoundBuffer };
+    readonly #orderBuffers: WeakMap<GPUBuffer, BoundBuffer> = new WeakMap();
+    readonly #pending: SortedView[] = [];
+    readonly #axis: { x: number; y: number; z: number; offset: number; range: number };
+    readonly #headToView: Matrix = new Matrix();
+    readonly #viewToHead: Matrix = new Matrix();
+    readonly #viewport: Vector4 = new Vector4();
+    readonly #camera: Vector4 = new Vector4();
+    readonly #limits: Vector4 = new Vector4();
+    #headToWorld: Matrix = Matrix.Identity();
+    #order: BoundBuffer | undefined;
+    #poseVersion = 0;
+    #isLinear = false;
+
+    private constructor(options: SplatDrawOptions, sorter: DepthSorter) {
+        const { scene, arena, colours, posedSplats } = options;
+        this.#options = options;
+        this.#orders = new ViewOrders(sorter);
+        this.#axis = { x: 0, y: 0, z: 1, offset: 0, range: 2 * options.sphere.radius };
+        const shBuffer = arena.storage('colours', colours.halves);
+        this.#buffers = { posed: wrapBuffer(posedSplats), colours: wrapBuffer(shBuffer) };
+        this.#material = createMaterial(options, sorter.idMask);
+        this.#material.onBindObservable.add(() => this.#bind());
+        this.#mesh = createQuads(`${options.name} splats`, this.#material, options.splatCount);
+    }
+
+    /** Compiles the sort; the draw's own shader compiles when first asked for. @throws PgsError `GPU_LIMIT`. */
+    public static async createAsync(options: SplatDrawOptions): Promise<SplatDraw> {
+        const sorter = await DepthSorter.createAsync(options);
+        return new SplatDraw(options, sorter);
+    }
+
+    /** Draw orders allocated so far: distinct view directions shown within one frame. */
+    public get viewCount(): number {
+        return this.#orders.count;
+    }
+
+    /** Says that the posed splats have changed, so that every order is out of date. */
+    public markPosed(): void {
+        this.#poseVersion++;
+    }
+
+    /** Whether the shader is compiled; starts compiling it. */
+    public isReady(): boolean {
+        const subMesh = this.#mesh.subMeshes[0];
+        this.#chooseOutput();
+        return subMesh !== undefined && this.#material.isReadyForSubMesh(this.#mesh, subMesh, false);
+    }
+
+    /**
+     * Aims the sorts that the given cameras need and do not have.
+     *
+     * @param headToWorld - head space to Babylon's world.
+     * @returns views to record, in any order; empty when nothing changed. The array is reused.
+     */
+    public planViews(cameras: readonly Camera[], headToWorld: Matrix, frame: number): readonly SortedView[] {
+        this.#pending.length = 0;
+        // Views that stay keep their orders: claim those before any slot is given away.
+        for (const isFirstRound of [true, false]) {
+            for (const camera of cameras) {
+                this.#lookAlong(headToWorld, camera.getViewMatrix());
+                const known = this.#orders.find(this.#axis);
+                if ((known === undefined) === isFirstRound) continue;
+                const slot = this.#orders.acquire(this.#axis, frame);
+                if (slot.poseVersion === this.#poseVersion) continue;
+                this.#orders.aim(slot, this.#axis, this.#poseVersion);
+                this.#pending.push(slot.view);
+            }
+        }
+        return this.#pending;
+    }
+
+    /**
+     * Draws into the open pass with the scene's current camera.
+     *
+     * @param opacity - factor on every splat, 0..1.
+     * @param submit - records and submits a view that was not planned (a render target's camera) or is out of date, at
+     *   once: a submit runs before the pass being recorded.
+     */
+    public draw(
+        headToWorld: Matrix,
+        opacity: number,
+        enableAlphaMode: boolean,
+        submit: (view: SortedView) => void,
+    ): void {
+        const { scene } = this.#options;
+        const subMesh = this.#mesh.subMeshes[0];
+        if (!subMesh) return;
+        this.#lookAlong(headToWorld, scene.getViewMatrix());
+        const slot = this.#orders.acquire(this.#axis, scene.getEngine().frameId);
+        if (slot.poseVersion !== this.#poseVersion) {
+            this.#orders.aim(slot, this.#axis, this.#poseVersion);
+            submit(slot.view);
+        }
+        this.#order = this.#boundOrder(slot.view.order);
+        this.#headToWorld = headToWorld;
+        this.#limits.set(DEPTH_MIN * unitLength(headToWorld), opacity, 0, 0);
+        this.#chooseOutput();
+        this.#mesh.render(subMesh, enableAlphaMode);
+    }
+
+    /** Frees mesh and material; buffers go with the arena. */
+    public dispose(): void {
+        this.#mesh.dispose(true, false);
+        this.#material.dispose(false, false);
+    }
+
+    /** Fills the depth plane of a view: nearness grows against the view direction, in head metres. */
+    #lookAlong(headToWorld: Matrix, view: Matrix): void {
+        headToWorld.multiplyToRef(view, this.#headToView);
+        const m = this.#headToView.m;
+        const { centre, radius } = this.#options.sphere;
+        const towardsCamera = this.#options.scene.useRightHandedSystem ? 1 : -1;
+        const [x, y, z] = [m[2] as number, m[6] as number, m[10] as number];
+        const scale = towardsCamera / Math.max(Math.hypot(x, y, z), 1e-30);
+        this.#axis.x = x * scale;
+        this.#axis.y = y * scale;
+        this.#axis.z = z * scale;
+        this.#axis.offset = radius - (this.#axis.x * centre[0] + this.#axis.y * centre[1] + this.#axis.z * centre[2]);
+    }
+
+    #boundOrder(order: GPUBuffer): BoundBuffer {
+        let bound = this.#orderBuffers.get(order);
+        if (!bound) this.#orderBuffers.set(order, (bound = wrapBuffer(order)));
+        return bound;
+    }
+
+    /** Linear light where a post-process will encode it again; sRGB values, as trained, elsewhere. */
+    #chooseOutput(): void {
+        const processing = this.#options.scene.imageProcessingConfiguration;
+        const isLinear = processing.isEnabled && processing.applyByPostProcess;
+        if (isLinear === this.#isLinear) return;
+        this.#isLinear = isLinear;
+        this.#material.setDefine('SPLAT_LINEAR_OUTPUT', isLinear);
+    }
+
+    /** Runs in Babylon's bind of every draw, so several views in a frame each get their own values. */
+    #bind(): void {
+        const effect = this.#material.getEffect();
+        const { scene } = this.#options;
+        const engine = scene.getEngine();
+        if (!effect || !this.#order) return;
+        const projection = scene.getProjectionMatrix();
+        this.#headToView.invertToRef(this.#viewToHead);
+        const m = this.#viewToHead.m;
+        currentViewport(engine, this.#viewport);
+        this.#camera.set(m[12] as number, m[13] as number, m[14] as number, scene.useRightHandedSystem ? -1 : 1);
+        effect.setMatrix('headToView', this.#headToView);
+        effect.setMatrix('headToWorld', this.#headToWorld);
+        effect.setMatrix('projection', projection);
+        effect.setVector4('viewport', this.#viewport);
+        effect.setVector4('cameraInHead', this.#camera);
+        effect.setVector4('drawLimits', this.#limits);
+        bindStorageBuffer(engine, 'splatOrder', this.#order);
+        bindStorageBuffer(engine, 'posedSplats', this.#buffers.posed);
+        bindStorageBuffer(engine, 'splatColours', this.#buffers.colours);
+    }
+}
+
+/** Length in world units of a metre of head space: the mean over the axes. */
+function unitLength(headToWorld: Matrix): number {
+    const m = headToWorld.m;
+    const axis = (row: number): number =>
+        Math.hypot(m[row * 4] as number, m[row * 4 + 1] as number, m[row * 4 + 2] as number);
+    return (axis(0) + axis(1) + axis(2)) / 3;
+}
+
+function createMaterial({ name, scene, colours }: SplatDrawOptions, idMask: number): ShaderMaterial {
+    const material = new ShaderMaterial(`${name} splats`, scene, splatShaderSources(), {
+        shaderLanguage: ShaderLanguage.WGSL,
+        attributes: ['position'],
+        uniforms: ['headToView', 'headToWorld', 'projection', 'viewport', 'cameraInHead', 'drawLimits'],
+        storageBuffers: ['splatOrder', 'posedSplats', 'splatColours'],
+        defines: [
+            `#define SPLAT_SH_DEGREE ${colours.shDegree}`,
+            `#define SPLAT_COLOUR_WORDS ${colours.wordsPerSplat}u`,
+            `#define SPLAT_ID_MASK ${idMask}u`,
+        ],
+        needAlphaBlending: true,
+    });
+    // Plain premultiplied alpha adds destination alpha on top and passes 1 in float targets.
+    material.alphaMode = Constants.ALPHA_PREMULTIPLIED_PORTERDUFF;
+    material.transparencyMode = Material.MATERIAL_ALPHABLEND;
+    material.backFaceCulling = false;
+    material.disableDepthWrite = true;
+    material.doNotSerialize = true;
+    scene.removeMaterial(material);
+    return material;
+}
+
+/** The instanced quads: corners in xy, quad number in z. Taken out of the scene's lists: it is nobody's mesh but ours. */
+function createQuads(name: string, material: Material, splatCount: number): Mesh {
+    const scene = material.getScene();
+    const mesh = new Mesh(name, scene);
+    mesh.material = material;
+    const positions: number[] = [];
+    const indices: number[] = [];
+    for (let quad = 0; quad < QUADS_PER_INSTANCE; quad++) {
+        positions.push(-1, -1, quad, 1, -1, quad, 1, 1, quad, -1, 1, quad);
+        indices.push(...[0, 1, 2, 0, 2, 3].map((corner) => quad * 4 + corner));
+    }
+    const data = new VertexData();
+    data.positions = positions;
+    data.indices = indices;
+    data.applyToMesh(mesh);
+    mesh.forcedInstanceCount = Math.ceil(splatCount / QUADS_PER_INSTANCE);
+    mesh.isPickable = false;
+    mesh.doNotSerialize = true;
+    mesh.alwaysSelectAsActiveMesh = true;
+    mesh.reservedDataStore = { hidden: true };
+    if (mesh.geometry) scene.removeGeometry(mesh.geometry);
+    scene.removeMesh(mesh);
+    return mesh;
+}

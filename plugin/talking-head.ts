@@ -1,0 +1,456 @@
+import type { Camera } from '@babylonjs/core/Cameras/camera.js';
+import { BoundingInfo } from '@babylonjs/core/Culling/boundingInfo.js';
+import { Matrix, Vector3 } from '@babylonjs/core/Maths/math.vector.js';
+import { Mesh } from '@babylonjs/core/Meshes/mesh.js';
+import type { SubMesh } from '@babylonjs/core/Meshes/subMesh.js';
+import { Observable, type Observer } from '@babylonjs/core/Misc/observable.js';
+import type { AbstractEngine } from '@babylonjs/core/Engines/abstractEngine.js';
+import type { AbstractMesh } from '@babylonjs/core/Meshes/abstractMesh.js';
+import type { Scene } from '@babylonjs/core/scene.js';
+import { TsEncoder, Voice, type ContextSource } from './audio/index.js';
+import { GpuArena, GpuTimer, type SortedView } from './compute/index.js';
+import { AUDIO_FEAT_DIM, assertFinite, assertShape, decodeHead, PgsError, type HeadAsset } from './core/index.js';
+import {
+    bakeHead,
+    computeFrameUniforms,
+    createExpression,
+    GpuDeformer,
+    totalSplats,
+    type ExpressionValues,
+    type FeaturePrecision,
+} from './deformer/index.js';
+import {
+    createHull,
+    createHullMaterial,
+    headToLocal,
+    packColours,
+    requireGpuDevice,
+    SplatDraw,
+    type HeadFrame,
+} from './splat-material/index.js';
+
+/** Frames a head may go undrawn before its per-frame work waits for the next draw. */
+const IDLE_FRAMES = 2;
+
+/** Choices at creation. */
+export interface TalkingHeadOptions {
+    /** Where the voice plays. Default: an audio context of its own, made when sound is first needed. */
+    readonly audioContext?: ContextSource;
+    /** Storage of the deformation's input on the GPU. Default `f32`; `f16` halves it for 0.001 px of error. */
+    readonly featurePrecision?: FeaturePrecision;
+    /** `gltf` when the mesh will hang under a node that carries the glTF flip. Default `scene`. */
+    readonly frame?: HeadFrame;
+}
+
+/** A head that is checked and can speak, but has no mesh and no GPU memory yet. */
+export interface PreparedHead {
+    readonly asset: HeadAsset;
+    readonly voice: Voice;
+    readonly options: TalkingHeadOptions;
+}
+
+/** Which of the rasterizers draws a head, and why. */
+export interface RendererInfo {
+    readonly rasterizer: 'quads';
+    readonly reason: string;
+}
+
+/**
+ * Checks an asset and the engine, and makes the voice. Nothing is added to the scene; no GPU memory is taken.
+ *
+ * @param source - a `.glb` as bytes, or a decoded head.
+ * @throws PgsError `GPU_UNAVAILABLE` - not a WebGPU engine. `ASSET_*` - the file is malformed. `ENCODER_UNSUPPORTED`.
+ */
+export async function prepareTalkingHeadAsync(
+    source: HeadAsset | Uint8Array | ArrayBuffer,
+    scene: Scene,
+    options: TalkingHeadOptions = {},
+): Promise<PreparedHead> {
+    requireGpuDevice(scene.getEngine());
+    const asset = isBytes(source) ? decodeHead(source instanceof Uint8Array ? source : new Uint8Array(source)) : source;
+    const voice = await Voice.createAsync({
+        frontEnd: asset.audio,
+        encoder: TsEncoder.fromOnnx(asset.encoderOnnx),
+        createObservable: <T>() => new Observable<T>(),
+        ...(options.audioContext === undefined ? {} : { audioContext: options.audioContext }),
+    });
+    return { asset, voice, options };
+}
+
+/**
+ * Puts a talking head into a scene. It faces +Z, metres, like a head loaded with `ImportMeshAsync`.
+ *
+ * @param source - a `.glb` as bytes, or a decoded head.
+ * @returns the mesh, ready to be posed; its draw shader may still be compiling (`isReady`).
+ * @throws PgsError as {@link prepareTalkingHeadAsync}, and `GPU_LIMIT` for a head that the device cannot hold.
+ * @example
+ * const head = await CreateTalkingHeadAsync('ava', await (await fetch('ava.glb')).arrayBuffer(), scene);
+ * await head.voice.play(audioBuffer);
+ */
+export async function CreateTalkingHeadAsync(
+    name: string,
+    source: HeadAsset | Uint8Array | ArrayBuffer,
+    scene: Scene,
+    options: TalkingHeadOptions = {},
+): Promise<TalkingHeadMesh> {
+    const head = new TalkingHeadMesh(name, scene, await prepareTalkingHeadAsync(source, scene, options));
+    await head.whenPoseableAsync();
+    return head;
+}
+
+/**
+ * A trained head in a Babylon scene: sound in, splats out, among ordinary meshes.
+ *
+ * Its geometry is a hull, so picking, bounds, shadows and depth passes are Babylon's own; what is drawn are the splats.
+ * The face is a function of the audio clock. Where nothing changes, no GPU work is queued. Owns its voice and its GPU
+ * memory; survives a lost device. After `dispose()` every method throws `DISPOSED`.
+ */
+export class TalkingHeadMesh extends Mesh {
+    /** Speaks: `voice.play(audioBuffer)`. */
+    public readonly voice: Voice;
+    /** The expression by action unit, 0..1, e.g. `head.expression.AU45 = 1` closes the eyes. NaN throws `OPTION_VALUE`. */
+    public readonly expression: ExpressionValues;
+    /** What was loaded: facts, provenance, consent, bounds, training views. Not to be changed. */
+    public readonly asset: HeadAsset;
+    /** Which rasterizer draws, and why. */
+    public readonly rendererInfo: RendererInfo;
+    /** Told, in words, what degrades the head without breaking it. */
+    public readonly onWarningObservable: Observable<string> = new Observable();
+    /** Told when a new pose was sent to the GPU. */
+    public readonly onPosedObservable: Observable<TalkingHeadMesh> = new Observable();
+
+    readonly #options: TalkingHeadOptions;
+    readonly #headToLocal: Matrix;
+    readonly #headToWorld: Matrix = new Matrix();
+    readonly #audioFeat: Float32Array = new Float32Array(AUDIO_FEAT_DIM);
+    readonly #exprFeat: Float32Array;
+    readonly #cameras: Camera[] = [];
+    readonly #observers: (() => void)[] = [];
+    #gpu: HeadGpu | undefined;
+    #starting: Promise<void> = Promise.resolve();
+    #isPoseOld = true;
+    #isDeforming = true;
+    #isFeatureFixed = false;
+    #lastDrawn = -1;
+    #isGone = false;
+
+    /** Use {@link CreateTalkingHeadAsync} or Babylon's `ImportMeshAsync`. */
+    public constructor(name: string, scene: Scene, { asset, voice, options }: PreparedHead) {
+        super(name, scene);
+        this.asset = asset;
+        this.voice = voice;
+        this.#options = options;
+        this.rendererInfo = { rasterizer: 'quads', reason: 'WebGPU; works with any number of views and targets' };
+        this.#headToLocal = headToLocal(scene, options.frame ?? 'scene');
+        this.#exprFeat = Float32Array.from(asset.expression.neutral);
+        this.expression = createExpression(asset.expression.names, this.#exprFeat, () => (this.#isPoseOld = true));
+        this.doNotSerialize = true;
+        const splats = { face: asset.branches.face.splats, mouth: asset.branches.mouth.splats };
+        // Before the geometry: submeshes without a material make the scene create its default one.
+        this.material = createHullMaterial(`${name} hull`, scene);
+        createHull(splats, this.#isMirrored ? -1 : 1).applyToMesh(this);
+        this.refreshBoundingInfo();
+        const engine = scene.getEngine();
+        this.#observe(scene.onBeforeRenderObservable, () => this.#beforeRender());
+        this.#observe(engine.onContextLostObservable, () => this.#dropGpu());
+        this.#observe(engine.onContextRestoredObservable, () => this.#restart());
+        voice.onWarningObservable.add((warning) => this.onWarningObservable.notifyObservers(warning));
+        this.#restart();
+    }
+
+    /** Splats of both branches. */
+    public get splatCount(): number {
+        return totalSplats(this.asset.branches);
+    }
+
+    /** Action units of {@link expression}, in the order of the asset. */
+    public get expressionNames(): readonly string[] {
+        return this.asset.expression.names;
+    }
+
+    /** GPU time of the last deformation and sort, ms; undefined where the device has no `timestamp-query`. */
+    public get gpuTimeMs(): number | undefined {
+        return this.#gpu?.timer.milliseconds;
+    }
+
+    /** False shows the neutral head, whatever is said; for comparisons. Default true. */
+    public get deformationEnabled(): boolean {
+        return this.#isDeforming;
+    }
+
+    public set deformationEnabled(value: boolean) {
+        this.#assertAlive('deformationEnabled');
+        this.#isPoseOld ||= value !== this.#isDeforming;
+        this.#isDeforming = value;
+    }
+
+    /**
+     * Shows the mouth of a given f_a instead of the voice's, until called with null. For tools, tests and own drivers.
+     *
+     * @param audioFeat - f_a `[AUDIO_FEAT_DIM]`; copied.
+     * @throws PgsError `OPTION_VALUE` - another length, or not finite.
+     */
+    public setAudioFeature(audioFeat: ArrayLike<number> | null): void {
+        this.#assertAlive('setAudioFeature');
+        this.#isPoseOld = true;
+        this.#isFeatureFixed = audioFeat !== null;
+        if (audioFeat === null) {
+            this.voice.sampleFeatures(this.#audioFeat);
+            return;
+        }
+        assertShape('OPTION_VALUE', 'audioFeat', audioFeat, 1, AUDIO_FEAT_DIM, 'Pass the encoder output of one frame.');
+        assertFinite('OPTION_VALUE', 'audioFeat', audioFeat, 'Pass the encoder output of one frame.');
+        this.#audioFeat.set(audioFeat);
+    }
+
+    /**
+     * Shows one instant: {@link setAudioFeature} and all of the expression.
+     *
+     * @param exprFeat - f_e in the order of {@link expressionNames}, 0..1.
+     * @throws PgsError `OPTION_VALUE` - wrong lengths or numbers; then nothing changes but the valid part.
+     */
+    public poseAt(audioFeat: ArrayLike<number>, exprFeat: ArrayLike<number>): void {
+        this.#assertAlive('poseAt');
+        const names = this.expressionNames;
+        assertShape('OPTION_VALUE', 'exprFeat', exprFeat, 1, names.length, 'Pass one number per action unit.');
+        assertFinite('OPTION_VALUE', 'exprFeat', exprFeat, 'Pass one number per action unit.');
+        this.setAudioFeature(audioFeat);
+        names.forEach((name, index) => (this.expression[name] = exprFeat[index] as number));
+    }
+
+    /** Resolves when the GPU holds the head, also after a lost device. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. */
+    public async whenPoseableAsync(): Promise<void> {
+        this.#assertAlive('whenPoseableAsync');
+        await this.#starting;
+    }
+
+    public override getClassName(): string {
+        return 'TalkingHeadMesh';
+    }
+
+    public override isReady(completeCheck = false): boolean {
+        return !this.#isGone && this.#gpu !== undefined && this.#gpu.draw.isReady() && super.isReady(completeCheck);
+    }
+
+    /** The asset's bounds hold every pose; the hull at rest does not. */
+    public override refreshBoundingInfo(): this {
+        const { min, max } = this.asset.bounds;
+        const corners = [min, max].map((corner) =>
+            Vector3.TransformCoordinates(Vector3.FromArray(corner), this.#headToLocal),
+        ) as [Vector3, Vector3];
+        const info = new BoundingInfo(
+            Vector3.Minimize(...corners),
+            Vector3.Maximize(...corners),
+            this.getWorldMatrix(),
+        );
+        this.setBoundingInfo(info);
+        return this;
+    }
+
+    /** @throws PgsError `OPTION_VALUE` - a head has one voice and one pose; load it again for a second one. */
+    public override clone(): never {
+        throw new PgsError(
+            'OPTION_VALUE',
+            `${this.name}.clone: expected one mesh a head, got a copy. Load the head again.`,
+        );
+    }
+
+    /** Draws the splats; the hull only where a pass brings its own material (picking, depth). */
+    public override render(subMesh: SubMesh, enableAlphaMode: boolean, replacement?: AbstractMesh): this {
+        const engine = this.getEngine();
+        if (this.getMaterialForRenderPass(engine.currentRenderPassId)) {
+            super.render(subMesh, enableAlphaMode, replacement);
+            return this;
+        }
+        const gpu = this.#gpu;
+        if (!gpu) return this;
+        this.#lastDrawn = engine.frameId;
+        this.onBeforeRenderObservable.notifyObservers(this);
+        this.#pose(gpu);
+        gpu.draw.draw(this.#worldFromHead(), this.visibility, enableAlphaMode, (view) => gpu.submit([view]));
+        this.onAfterRenderObservable.notifyObservers(this);
+        return this;
+    }
+
+    /** Ends the sound and frees everything that came with the head. Twice is fine. */
+    public override dispose(doNotRecurse?: boolean, disposeMaterialAndTextures = false): void {
+        if (this.#isGone) return;
+        this.#isGone = true;
+        for (const remove of this.#observers) remove();
+        this.#dropGpu();
+        this.voice.dispose();
+        this.onWarningObservable.clear();
+        this.onPosedObservable.clear();
+        this.material?.dispose();
+        super.dispose(doNotRecurse, disposeMaterialAndTextures);
+    }
+
+    get #isMirrored(): boolean {
+        return this.#headToLocal.determinant() < 0;
+    }
+
+    #observe<T>(observable: Observable<T>, callback: () => void): void {
+        const observer: Observer<T> = observable.add(callback);
+        this.#observers.push(() => observable.remove(observer));
+    }
+
+    #assertAlive(method: string): void {
+        if (!this.#isGone) return;
+        throw new PgsError(
+            'DISPOSED',
+            `${this.name}.${method}: expected a live head, got a disposed one. Load it again.`,
+        );
+    }
+
+    /** Once a frame, before any pass: samples speech, and sends pose and sorts of the known cameras in one submit. */
+    #beforeRender(): void {
+        if (!this.#isFeatureFixed && this.voice.sampleFeatures(this.#audioFeat)) this.#isPoseOld = true;
+        const gpu = this.#gpu;
+        const engine = this.getEngine();
+        // Out of every view, the work waits in render().
+        if (!gpu || engine.frameId - this.#lastDrawn > IDLE_FRAMES) return;
+        this.#pose(gpu);
+        this.#collectCameras();
+        this.computeWorldMatrix();
+        gpu.submit(gpu.draw.planViews(this.#cameras, this.#worldFromHead(), engine.frameId));
+    }
+
+    #pose(gpu: HeadGpu): void {
+        if (!this.#isPoseOld) return;
+        this.#isPoseOld = false;
+        gpu.pose(this.#isDeforming ? computeFrameUniforms(gpu.baked, this.#audioFeat, this.#exprFeat) : null);
+        this.onPosedObservable.notifyObservers(this);
+    }
+
+    #worldFromHead(): Matrix {
+        return this.#headToLocal.multiplyToRef(this.getWorldMatrix(), this.#headToWorld);
+    }
+
+    #collectCameras(): void {
+        const scene = this.getScene();
+        this.#cameras.length = 0;
+        const listed = scene.activeCameras?.length ? scene.activeCameras : [scene.activeCamera];
+        for (const camera of listed) {
+            if (!camera) continue;
+            const eyes = camera.rigCameras;
+            if (eyes.length > 0) this.#cameras.push(...eyes);
+            else this.#cameras.push(camera);
+        }
+    }
+
+    #dropGpu(): void {
+        this.#gpu?.dispose();
+        this.#gpu = undefined;
+    }
+
+    #restart(): void {
+        this.#dropGpu();
+        const starting = this.#startAsync(this.getEngine());
+        this.#starting = starting;
+        starting.catch((error: unknown) => this.onWarningObservable.notifyObservers(String(error)));
+    }
+
+    async #startAsync(engine: AbstractEngine): Promise<void> {
+        const device = requireGpuDevice(engine);
+        const gpu = await HeadGpu.createAsync(this, device, this.#options.featurePrecision ?? 'f32');
+        if (this.#isGone || requireGpuDevice(engine) !== device) return gpu.dispose();
+        this.#gpu = gpu;
+        this.#isPoseOld = true;
+    }
+}
+
+/** What a head keeps on one GPU device: built from the asset, dropped and built again when the device changes. */
+class HeadGpu {
+    public readonly baked: ReturnType<typeof bakeHead>;
+    public readonly draw: SplatDraw;
+    public readonly timer: GpuTimer;
+    readonly #label: string;
+    readonly #device: GPUDevice;
+    readonly #arena: GpuArena;
+    readonly #deformer: GpuDeformer;
+    #isDeformationDue = false;
+
+    private constructor(
+        label: string,
+        device: GPUDevice,
+        arena: GpuArena,
+        parts: Pick<HeadGpu, 'baked' | 'draw'> & { deformer: GpuDeformer },
+    ) {
+        this.#label = label;
+        this.#device = device;
+        this.#arena = arena;
+        this.baked = parts.baked;
+        this.draw = parts.draw;
+        this.#deformer = parts.deformer;
+        this.timer = new GpuTimer(device, arena);
+    }
+
+    public static async createAsync(
+        head: TalkingHeadMesh,
+        device: GPUDevice,
+        precision: FeaturePrecision,
+    ): Promise<HeadGpu> {
+        const { asset, name } = head;
+        const { branches, bounds } = asset;
+        const arena = new GpuArena(device, name);
+        try {
+            const baked = bakeHead(asset);
+            const features = { face: baked.face.features, mouth: baked.mouth.features };
+            const deformer = await GpuDeformer.createAsync({ device, arena, branches, baked: features, precision });
+            const draw = await SplatDraw.createAsync({
+                name,
+                scene: head.getScene(),
+                device,
+                arena,
+                posedSplats: deformer.posedSplats,
+                splatCount: totalSplats(branches),
+                faceCount: branches.face.splats.count,
+                colours: packColours({ face: branches.face.splats, mouth: branches.mouth.splats }),
+                sphere: sphereOf(bounds),
+            });
+            return new HeadGpu(name, device, arena, { baked, deformer, draw });
+        } catch (error) {
+            arena.dispose();
+            throw error;
+        }
+    }
+
+    /** Sets the pose of the next submit; null puts the head at rest. */
+    public pose(instant: Parameters<GpuDeformer['setInstant']>[0] | null): void {
+        this.#isDeformationDue = instant !== null;
+        if (instant) this.#deformer.setInstant(instant);
+        else this.#deformer.rest();
+        this.draw.markPosed();
+    }
+
+    /** Sends what is due, deformation first; queues nothing when nothing is. */
+    public submit(views: readonly SortedView[]): void {
+        if (!this.#isDeformationDue && views.length === 0) return;
+        const encoder = this.#device.createCommandEncoder({ label: this.#label });
+        const pass = encoder.beginComputePass(this.timer.describe(this.#label));
+        if (this.#isDeformationDue) this.#deformer.record(pass);
+        this.#isDeformationDue = false;
+        for (const view of views) view.record(pass);
+        pass.end();
+        this.timer.resolve(encoder);
+        this.#device.queue.submit([encoder.finish()]);
+        this.timer.collect();
+    }
+
+    public dispose(): void {
+        this.draw.dispose();
+        this.timer.dispose();
+        // A frame that is being recorded may still use the buffers; it is submitted within this task.
+        queueMicrotask(() => this.#arena.dispose());
+    }
+}
+
+function isBytes(source: HeadAsset | Uint8Array | ArrayBuffer): source is Uint8Array | ArrayBuffer {
+    return source instanceof Uint8Array || source instanceof ArrayBuffer;
+}
+
+function sphereOf({ min, max }: HeadAsset['bounds']): { centre: [number, number, number]; radius: number } {
+    const at = (corner: readonly number[], axis: number): number => corner[axis] as number;
+    const centre = [0, 1, 2].map((axis) => (at(min, axis) + at(max, axis)) / 2) as [number, number, number];
+    return { centre, radius: Math.hypot(...centre.map((value, axis) => at(max, axis) - value)) };
+}
