@@ -48,7 +48,12 @@ function openScene(): Engine {
         expression: Float64Array.of(0.3, 0.7, 0.1),
         lips: Float64Array.of(7, 10, 17, 19),
     });
-    engine.dataAudio(1, 32, Float32Array.from({ length: 32 * MEL_BANDS }, signed), Float32Array.from({ length: MEL_BANDS }, signed));
+    engine.dataAudio(
+        1,
+        32,
+        Float32Array.from({ length: 32 * MEL_BANDS }, signed),
+        Float32Array.from({ length: MEL_BANDS }, signed),
+    );
     engine.encoderInit();
     for (const branch of BRANCH_NAMES) {
         const isMouth = branch === 'mouth';
@@ -79,7 +84,12 @@ interface Comparison {
     readonly where: string;
 }
 
-async function compare(engine: Engine, stage: NativeStage, branches: readonly BranchName[], name: string): Promise<Comparison> {
+async function compare(
+    engine: Engine,
+    stage: NativeStage,
+    branches: readonly BranchName[],
+    name: string,
+): Promise<Comparison> {
     await engine.lossGrad(stage, branches, 0, true);
     const gradient = engine.tensorGet(`${name}.grad`);
     const values = engine.tensorGet(name);
@@ -96,13 +106,20 @@ async function compare(engine: Engine, stage: NativeStage, branches: readonly Br
     };
     /** Five-point central difference, and how far the slopes on both sides of the point are apart. */
     const difference = async (i: number, h: number): Promise<{ slope: number; kink: number }> => {
-        const [a2, a1, at, b1, b2] = [await lossAt(i, -2 * h), await lossAt(i, -h), await lossAt(i, 0), await lossAt(i, h), await lossAt(i, 2 * h)];
+        const [a2, a1, at, b1, b2] = [
+            await lossAt(i, -2 * h),
+            await lossAt(i, -h),
+            await lossAt(i, 0),
+            await lossAt(i, h),
+            await lossAt(i, 2 * h),
+        ];
         const before = (3 * at - 4 * a1 + a2) / (2 * h);
         const after = (-3 * at + 4 * b1 - b2) / (2 * h);
         return { slope: (8 * (b1 - a1) - (b2 - a2)) / (12 * h), kink: Math.abs(after - before) };
     };
     for (let sample = 0; sample < Math.min(SAMPLES, candidates.length); sample++) {
-        const i = candidates.length <= SAMPLES ? candidates[sample] : candidates[Math.floor(random() * candidates.length)];
+        const i =
+            candidates.length <= SAMPLES ? candidates[sample] : candidates[Math.floor(random() * candidates.length)];
         if (i === undefined) continue;
         const coarse = await difference(i, STEP);
         const fine = await difference(i, STEP / 4);
@@ -117,7 +134,8 @@ async function compare(engine: Engine, stage: NativeStage, branches: readonly Br
         // A wide step has the least round-off, a fine one the least truncation: the best of three is the derivative.
         const wide = await difference(i, STEP * 4);
         const error = Math.min(...[wide, coarse, fine].map(({ slope }) => Math.abs(slope - analytic))) / scale;
-        if (error > worst) [worst, where] = [error, `${name}[${i}]: differences ${coarse.slope}, ${fine.slope}; analytic ${analytic}`];
+        if (error > worst)
+            [worst, where] = [error, `${name}[${i}]: differences ${coarse.slope}, ${fine.slope}; analytic ${analytic}`];
     }
     engine.tensorSet(name, values);
     return { checked, corners, worst, where };
@@ -125,7 +143,9 @@ async function compare(engine: Engine, stage: NativeStage, branches: readonly Br
 
 /** What each stage trains: the fine-tune stage moves colour and opacity only, so only those have gradients. */
 function trainedTensors(engine: Engine, stage: NativeStage): string[] {
-    const all = engine.tensorNames().filter((name) => !/\.adam[12]$|Accum|viewCount|maxContribution|^step\./.test(name));
+    const all = engine
+        .tensorNames()
+        .filter((name) => !/\.adam[12]$|Accum|viewCount|maxContribution|^step\./.test(name));
     if (stage === 'finetune') return all.filter((name) => /\.(sh|logitOpacities)$/.test(name));
     if (stage === 'static') return all.filter((name) => /\.(means|quats|logScales|logitOpacities|sh)$/.test(name));
     return all;
@@ -142,16 +162,22 @@ describe('hand-written gradients agree with central differences in float64', () 
         process.stdout.write(`gradient oracle: worst relative error ${worst.toExponential(2)} (bar ${TOLERANCE})\n`);
     });
 
-    it.each(['static', 'deform', 'finetune'] as const)('of every tensor that the %s stage trains, seed 11', async (stage) => {
-        const names = trainedTensors(engine, stage);
-        expect(names.length).toBeGreaterThanOrEqual(stage === 'deform' ? 45 : 4);
-        for (const name of names) {
-            const result = await compare(engine, stage, BRANCH_NAMES, name);
-            worst = Math.max(worst, result.worst);
-            expect(result.worst, `${stage}: ${result.where}`).toBeLessThan(TOLERANCE);
-            expect(result.checked, `${stage} ${name}: partials away from corners (${result.corners} at one)`).toBeGreaterThanOrEqual(3);
-        }
-    });
+    it.each(['static', 'deform', 'finetune'] as const)(
+        'of every tensor that the %s stage trains, seed 11',
+        async (stage) => {
+            const names = trainedTensors(engine, stage);
+            expect(names.length).toBeGreaterThanOrEqual(stage === 'deform' ? 45 : 4);
+            for (const name of names) {
+                const result = await compare(engine, stage, BRANCH_NAMES, name);
+                worst = Math.max(worst, result.worst);
+                expect(result.worst, `${stage}: ${result.where}`).toBeLessThan(TOLERANCE);
+                expect(
+                    result.checked,
+                    `${stage} ${name}: partials away from corners (${result.corners} at one)`,
+                ).toBeGreaterThanOrEqual(3);
+            }
+        },
+    );
 
     it('is able to fail: a gradient off by one part in ten thousand is seen', async () => {
         await engine.lossGrad('static', BRANCH_NAMES, 0, true);

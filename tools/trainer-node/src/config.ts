@@ -1,0 +1,125 @@
+import { PgsError } from '../../../plugin/core/index.js';
+
+/** Iterations of the three stages (method.md §5). One iteration is one step of each branch. */
+export interface StageLengths {
+    readonly static: number;
+    readonly deform: number;
+    readonly finetune: number;
+}
+
+/** Settings that differ by branch: rows of data, not code paths. */
+export interface BranchConfig {
+    /** Splats at the start. Source: measured on a rendered bust (face); TalkingGaussian draws 2000 and 10 000. */
+    readonly seeds: number;
+    /** Densification stops adding above this. Bounds time and the asset's size. */
+    readonly maxSplats: number;
+    /** tau_pos of Eq. 2, NDC units. Source: TalkingGaussian (5e-4 face, 2e-4 mouth). */
+    readonly gradThreshold: number;
+    /** Resolution of the first and last tri-plane level. Source: method.md §2. */
+    readonly planeBase: number;
+    readonly planeFinest: number;
+}
+
+/** Step sizes at the start of a run; {@link ./schedule.ts} decays them. Source: TalkingGaussian unless said. */
+export interface LearningRates {
+    /** Metres a step per metre of scene extent; decays log-linearly to {@link meansFinal}. */
+    readonly means: number;
+    readonly meansFinal: number;
+    readonly sh: number;
+    readonly shRest: number;
+    readonly opacity: number;
+    readonly scales: number;
+    readonly quats: number;
+    readonly planes: number;
+    readonly layers: number;
+    readonly encoder: number;
+    /** Share of the networks' rates left at the end of the deformation stage; reached exponentially. */
+    readonly netsFinal: number;
+    /** Factor on SH and opacity in the fine-tune stage. Chosen: geometry is fixed there, large steps only add noise. */
+    readonly finetuneScale: number;
+}
+
+/** Every hyper-parameter of a run. Written to `config.json` of the run folder; a resumed run reads it from there. */
+export interface TrainConfig {
+    readonly preset: string;
+    readonly seed: number;
+    /** 0: all cores. Results do not depend on it. */
+    readonly threads: number;
+    readonly iterations: StageLengths;
+    readonly face: BranchConfig;
+    readonly mouth: BranchConfig;
+    readonly lr: LearningRates;
+    /** Spherical-harmonics degree of the result, 0..2. */
+    readonly shDegree: number;
+    /** Iterations between two raises of the active degree. Source: TalkingGaussian, 1000 of 50 000. */
+    readonly shInterval: number;
+    /** lambda of Eqs. 11-13. */
+    readonly weightDssim: number;
+    /** Alpha against the mask. */
+    readonly weightAlpha: number;
+    /** Extra L1 inside the lips box. Measured on rendered-f1 at 256 px: without it the mouth, 1 % of the picture, does not open. */
+    readonly weightLips: number;
+    /** Mean absolute deltas. */
+    readonly weightDelta: number;
+    /** AdamW decay of the tri-planes. */
+    readonly decayPlanes: number;
+    /** Pixel-aware density control (Eq. 2) or, false, the plain rule of Eq. 1. */
+    readonly pixelAware: boolean;
+    /** Iterations between two density decisions. */
+    readonly densifyInterval: number;
+    /** First iteration that may densify. */
+    readonly densifyFrom: number;
+    /** Share of static + deform iterations after which density is fixed. */
+    readonly densifyUntil: number;
+    /** Opacity below which a splat is dropped: at the start and at the end of densification. */
+    readonly pruneOpacity: readonly [number, number];
+    /** From this iteration on, splats larger than a tenth of the extent are dropped. */
+    readonly pruneSizeFrom: number;
+    /** Takes of the sound, the clean one included; 1 switches augmentation off. */
+    readonly audioVariants: number;
+    /** Most mel bands masked in a window (SpecAugment); 0 switches it off. */
+    readonly specAugment: number;
+    /** Fine-tuning also moves the face's opacities. */
+    readonly finetuneOpacity: boolean;
+    /** Every n-th face iteration takes its frame from the blink sweep. Source: TalkingGaussian, 15. */
+    readonly blinkEvery: number;
+    /** Every n-th mouth iteration takes its frame from the opening sweep. Source: TalkingGaussian, 7. */
+    readonly openingEvery: number;
+    /** Mouth frames show at least this many mouth pixels, at 512 px; scaled by area. */
+    readonly minMouthPixels: number;
+    /** Iterations between checkpoints and between preview pictures. */
+    readonly checkpointInterval: number;
+    readonly previewInterval: number;
+}
+
+/** Iterations of a whole run. */
+export function totalIterations(config: TrainConfig): number {
+    return config.iterations.static + config.iterations.deform + config.iterations.finetune;
+}
+
+/**
+ * The same run, `scale` times as long; everything that is counted in iterations scales with it, except the density interval.
+ *
+ * @throws PgsError `OPTION_VALUE` - a scale that is not above 0.
+ */
+export function scaleIterations(config: TrainConfig, scale: number): TrainConfig {
+    if (!Number.isFinite(scale) || scale <= 0 || scale > 100) {
+        throw new PgsError(
+            'OPTION_VALUE',
+            `--iterations-scale: expected a number above 0 and up to 100, got ${scale}. 1 is the preset's own length.`,
+        );
+    }
+    const times = (n: number): number => Math.max(1, Math.round(n * scale));
+    const { iterations } = config;
+    return {
+        ...config,
+        iterations: {
+            static: times(iterations.static),
+            deform: times(iterations.deform),
+            finetune: times(iterations.finetune),
+        },
+        shInterval: times(config.shInterval),
+        densifyFrom: times(config.densifyFrom),
+        pruneSizeFrom: times(config.pruneSizeFrom),
+    };
+}

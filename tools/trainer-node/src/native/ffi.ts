@@ -1,0 +1,141 @@
+import { isMainThread } from 'node:worker_threads';
+import koffi from 'koffi';
+import { PgsError } from '../../../../plugin/core/index.js';
+
+/** Version of `pgs_trainer.h` that this binding is written for. */
+export const ABI_VERSION = 1;
+
+/** A `pgs_context*`. */
+export type NativeContext = bigint;
+
+/** A typed array that native code reads or writes in place, or a null pointer. */
+export type NativeBuffer = ArrayBufferView | null;
+
+/** Arguments of a native function after the context. */
+export type NativeArgument = number | bigint | string | NativeBuffer;
+
+/** A bound function: called at once, or on koffi's pool with `.async(...args, callback)`. */
+export interface NativeFunction<Result> {
+    (...args: readonly NativeArgument[]): Result;
+    async(...args: readonly unknown[]): void;
+}
+
+const P = 'void*';
+
+/** Every function of the header: result and arguments. All array pointers are `void*`: typed arrays pass without a copy. */
+const SIGNATURES = {
+    pgs_abi_version: ['int32_t', []],
+    pgs_real_bytes: ['int32_t', []],
+    pgs_build_info: ['const char*', []],
+    pgs_create: [P, ['int32_t', 'uint64_t']],
+    pgs_destroy: ['void', [P]],
+    pgs_last_error: ['const char*', [P]],
+    pgs_cancel: ['void', [P]],
+    pgs_drain: ['int32_t', [P]],
+    pgs_set: ['int32_t', [P, 'const char*', 'double']],
+    pgs_get: ['int32_t', [P, 'const char*', P]],
+    pgs_data_begin: [
+        'int32_t',
+        [P, 'int32_t', 'int32_t', 'int32_t', 'double', 'double', 'double', 'double', 'int32_t'],
+    ],
+    pgs_data_frame: ['int32_t', [P, 'int32_t', P, P, P, P, P]],
+    pgs_data_audio: ['int32_t', [P, 'int32_t', 'int32_t', P, P]],
+    pgs_splats_resize: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t']],
+    pgs_splats_count: ['int32_t', [P, 'int32_t']],
+    pgs_nets_init: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t']],
+    pgs_encoder_init: ['int32_t', [P]],
+    pgs_tensor_size: ['int64_t', [P, 'const char*']],
+    pgs_tensor_get: ['int32_t', [P, 'const char*', P, 'int64_t']],
+    pgs_tensor_set: ['int32_t', [P, 'const char*', P, 'int64_t']],
+    pgs_tensor_names: ['int64_t', [P, P, 'int64_t']],
+    pgs_order_set: ['int32_t', [P, 'int32_t', P, 'int32_t']],
+    pgs_train_run: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', P]],
+    pgs_loss_grad: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', 'int32_t', P]],
+    pgs_densify_apply: ['int32_t', [P, 'int32_t', P, 'int32_t']],
+    pgs_stats_reset: ['int32_t', [P, 'int32_t']],
+    pgs_render_frame: ['int32_t', [P, 'int32_t', 'int32_t', P, P]],
+    pgs_render_splats: [
+        'int32_t',
+        [
+            P,
+            'int32_t',
+            'int32_t',
+            P,
+            P,
+            P,
+            P,
+            P,
+            P,
+            'double',
+            'double',
+            'double',
+            'double',
+            'int32_t',
+            'int32_t',
+            P,
+            P,
+            P,
+            P,
+            P,
+        ],
+    ],
+    pgs_encode_audio: ['int32_t', [P, 'int32_t', 'int32_t', P]],
+    pgs_spatial_features: ['int32_t', [P, 'int32_t', P, P]],
+    pgs_bench: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', P, 'int32_t']],
+} as const satisfies Record<string, readonly [string, readonly string[]]>;
+
+/** Name of a native function. */
+export type NativeName = keyof typeof SIGNATURES;
+
+/** A loaded library and its functions. */
+export interface NativeLibrary {
+    readonly path: string;
+    /** 4 or 8. */
+    readonly realBytes: number;
+    readonly buildInfo: string;
+    readonly call: Readonly<Record<NativeName, NativeFunction<unknown>>>;
+}
+
+/**
+ * Loads a library and binds the whole header.
+ *
+ * @throws PgsError `NATIVE_MISSING` - the file is not a library for this machine, lacks a function, has another ABI version,
+ *   or this is not the main thread (koffi is reported unreliable in worker threads).
+ */
+export function loadNative(path: string): NativeLibrary {
+    const where = `training engine ${path}`;
+    if (!isMainThread) {
+        throw new PgsError(
+            'NATIVE_MISSING',
+            `${where}: expected the main thread, got a worker. Load the engine from the main thread.`,
+        );
+    }
+    const call: Partial<Record<NativeName, NativeFunction<unknown>>> = {};
+    try {
+        const library = koffi.load(path);
+        for (const name of Object.keys(SIGNATURES) as NativeName[]) {
+            const [result, args] = SIGNATURES[name];
+            call[name] = library.func(name, result, [...args]) as unknown as NativeFunction<unknown>;
+        }
+    } catch (error) {
+        throw new PgsError(
+            'NATIVE_MISSING',
+            `${where}: expected a loadable library, got "${(error as Error).message}". Run \`npm run build:native\` again.`,
+            { cause: error },
+        );
+    }
+    const bound = call as Record<NativeName, NativeFunction<unknown>>;
+    const version = bound.pgs_abi_version() as number;
+    if (version !== ABI_VERSION) {
+        throw new PgsError(
+            'NATIVE_MISSING',
+            `${where}: expected ABI version ${ABI_VERSION}, got ${version}. Run \`npm run build:native\` again.`,
+        );
+    }
+    return {
+        path,
+        realBytes: bound.pgs_real_bytes() as number,
+        buildInfo: bound.pgs_build_info() as string,
+        call: bound,
+    };
+}

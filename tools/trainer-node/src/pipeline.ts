@@ -1,0 +1,158 @@
+import { BRANCH_NAMES } from '../../../plugin/core/index.js';
+import { trainingAudio, type TrainingAudio } from './audio-features.js';
+import { totalIterations } from './config.js';
+import { Curriculum } from './curriculum.js';
+import type { Dataset } from './dataset/dataset.js';
+import { DensityHook } from './density-hook.js';
+import { Interrupted } from './interrupted.js';
+import { readNewestCheckpoint, restoreCheckpoint, saveCheckpoint } from './io/checkpoint.js';
+import { loadAudio, loadFrames } from './load-engine.js';
+import { appendLog } from './log.js';
+import { Engine } from './native/engine.js';
+import { writePreview } from './previews.js';
+import type { Progress } from './progress.js';
+import { randomStream } from './random.js';
+import type { RunFolder } from './run-folder.js';
+import { sceneExtent } from './scene.js';
+import { runScalars } from './schedule.js';
+import { faceSeeds } from './seeds/face-seeds.js';
+import { carveHull, type Hull } from './seeds/hull.js';
+import { lipsCentre, mouthSeeds } from './seeds/mouth-seeds.js';
+import { plantSeeds } from './seeds/seed-cloud.js';
+import { sampleViews, type View } from './seeds/views.js';
+import { deformation } from './stages/deformation.js';
+import { fineTune } from './stages/fine-tune.js';
+import { runStage, type StageContext, type TrainStage } from './stages/stage.js';
+import { staticInit } from './stages/static-init.js';
+
+/** Views that the hull is carved from. Measured on rendered-f1: more than 40 change it by less than a voxel. */
+const HULL_VIEWS = 40;
+
+/** What a run is given. */
+export interface RunInputs {
+    readonly dataset: Dataset;
+    readonly run: RunFolder;
+    readonly progress: Progress;
+    /** Aborted by Ctrl-C: the run saves after its current chunk and throws {@link Interrupted}. */
+    readonly signal: AbortSignal;
+    readonly isResumed: boolean;
+    /** Thread count to use, 0 for all cores. */
+    readonly threads: number;
+}
+
+/** A trained model, still in the engine with its data; the caller disposes the engine. */
+export interface TrainedModel {
+    readonly engine: Engine;
+    readonly audio: TrainingAudio;
+}
+
+/** The stages of a run in order. */
+export function trainStages(config: RunFolder['config']): TrainStage[] {
+    return [staticInit(config), deformation(config), fineTune(config)].filter((stage) => stage.end > stage.first);
+}
+
+/**
+ * Trains a head from its dataset, or goes on with a run, up to the last iteration.
+ *
+ * @throws PgsError of the dataset, the engine or the disk; {@link Interrupted} on Ctrl-C.
+ */
+export async function trainHead(inputs: RunInputs): Promise<TrainedModel> {
+    const { run, dataset, progress, threads } = inputs;
+    const engine = Engine.open({ threads, seed: run.config.seed });
+    try {
+        progress.note(`engine: ${engine.buildInfo}; run folder: ${run.path}`);
+        return await trainOn(engine, inputs, dataset);
+    } catch (error) {
+        engine.dispose();
+        throw error;
+    }
+}
+
+async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Promise<TrainedModel> {
+    const { run, progress, signal } = inputs;
+    const { config } = run;
+    const audio = trainingAudio(dataset, config.audioVariants, config.seed);
+    const facts = await loadFrames(engine, dataset, frameNotes(progress, dataset.header.frameCount), signal);
+    // After the frames: beginning a dataset forgets the sound of the one before.
+    loadAudio(engine, audio);
+    const views = await sampleViews(dataset, HULL_VIEWS);
+    const hull = carveHull(views);
+    const extent = sceneExtent(dataset);
+
+    for (const branch of BRANCH_NAMES) engine.netsInit(branch, config[branch].planeBase, config[branch].planeFinest);
+    engine.encoderInit();
+    for (const [name, value] of Object.entries(runScalars(config, dataset.header.backgroundColor)))
+        engine.set(name, value);
+    const from = inputs.isResumed
+        ? restoreCheckpoint(engine, readNewestCheckpoint(run.checkpoints), config)
+        : plantBranches(engine, inputs, hull, views);
+    const curriculum = new Curriculum(config, facts);
+    progress.note(
+        `extent ${extent.toFixed(3)} m; ${facts.train.length} training frames, ${curriculum.mouthFrames.length} show the mouth; ` +
+            `${engine.splatsCount('face')} face and ${engine.splatsCount('mouth')} mouth splats; from iteration ${from} of ${totalIterations(config)}`,
+    );
+    const context: StageContext = {
+        config,
+        engine,
+        curriculum,
+        density: new DensityHook(config, engine, extent, hull),
+        extent,
+        after: (stage, iteration, stats) => afterChunk(engine, inputs, stage, iteration, stats),
+    };
+    for (const stage of trainStages(config)) {
+        if (from < stage.end) await runStage(stage, context, Math.max(from, stage.first));
+    }
+    progress.close();
+    return { engine, audio };
+}
+
+/** Fresh seeds of both branches; returns iteration 0. */
+function plantBranches(engine: Engine, { dataset, run }: RunInputs, hull: Hull, views: readonly View[]): number {
+    const { config } = run;
+    const random = randomStream(config.seed, 0x5eed);
+    plantSeeds(engine, 'face', faceSeeds(hull, config.face.seeds, random), config.shDegree);
+    plantSeeds(engine, 'mouth', mouthSeeds(lipsCentre(dataset), config.mouth.seeds, views, random), config.shDegree);
+    engine.set('iteration', 0);
+    return 0;
+}
+
+async function afterChunk(
+    engine: Engine,
+    inputs: RunInputs,
+    stage: TrainStage,
+    iteration: number,
+    stats: Parameters<StageContext['after']>[2],
+): Promise<void> {
+    const { run, progress, signal, dataset } = inputs;
+    const { config } = run;
+    const total = totalIterations(config);
+    const splats = { splatsFace: engine.splatsCount('face'), splatsMouth: engine.splatsCount('mouth') };
+    const { lossFace, lossMouth, l1, dssim, seconds, iterations } = stats;
+    progress.update({ stage: stage.name, iteration, total, lossFace, lossMouth, ...splats, seconds, iterations });
+    appendLog(run.log, {
+        iteration,
+        stage: stage.name,
+        lossFace,
+        lossMouth,
+        l1,
+        dssim,
+        ...splats,
+        step: seconds / Math.max(1, iterations),
+    });
+    const isLast = iteration === total;
+    if (isLast || signal.aborted || iteration % config.checkpointInterval === 0)
+        saveCheckpoint(run.checkpoints, engine, config, iteration);
+    if (isLast || iteration % config.previewInterval === 0)
+        await writePreview(run.previews, iteration, dataset, engine, stage.native !== 'static');
+    if (signal.aborted && !isLast) {
+        progress.close();
+        throw new Interrupted(`npx pgstalker train --resume ${run.path}`);
+    }
+}
+
+function frameNotes(progress: Progress, total: number): (done: number) => void {
+    const step = Math.max(1, Math.ceil(total / 4));
+    return (done) => {
+        if (done % step === 0 || done === total) progress.note(`frames ${done}/${total}`);
+    };
+}
