@@ -8,24 +8,21 @@ import type { AbstractEngine } from '@babylonjs/core/Engines/abstractEngine.js';
 import type { AbstractMesh } from '@babylonjs/core/Meshes/abstractMesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import { TsEncoder, Voice, type ContextSource } from './audio/index.js';
-import { GpuArena, GpuTimer, type SortedView } from './compute/index.js';
 import { AUDIO_FEAT_DIM, assertFinite, assertShape, decodeHead, PgsError, type HeadAsset } from './core/index.js';
 import {
-    bakeHead,
     computeFrameUniforms,
     createExpression,
-    GpuDeformer,
     totalSplats,
     type ExpressionValues,
     type FeaturePrecision,
 } from './deformer/index.js';
+import { HeadGpu } from './head-gpu.js';
 import {
     createHull,
     createHullMaterial,
+    findGpuDevice,
     headToLocal,
-    packColours,
     requireGpuDevice,
-    SplatDraw,
     type HeadFrame,
 } from './splat-material/index.js';
 
@@ -128,6 +125,7 @@ export class TalkingHeadMesh extends Mesh {
     readonly #observers: (() => void)[] = [];
     #gpu: HeadGpu | undefined;
     #starting: Promise<void> = Promise.resolve();
+    #starts = 0;
     #isPoseOld = true;
     #isDeforming = true;
     #isFeatureFixed = false;
@@ -351,106 +349,23 @@ export class TalkingHeadMesh extends Mesh {
     }
 
     async #startAsync(engine: AbstractEngine): Promise<void> {
+        const start = ++this.#starts;
         const device = requireGpuDevice(engine);
-        const gpu = await HeadGpu.createAsync(this, device, this.#options.featurePrecision ?? 'f32');
-        if (this.#isGone || requireGpuDevice(engine) !== device) return gpu.dispose();
+        const precision = this.#options.featurePrecision ?? 'f32';
+        const gpu = await HeadGpu.createAsync({
+            name: this.name,
+            asset: this.asset,
+            scene: this.getScene(),
+            device,
+            precision,
+        });
+        const isLate = this.#isGone || start !== this.#starts || findGpuDevice(engine) !== device;
+        if (isLate) return gpu.dispose();
         this.#gpu = gpu;
         this.#isPoseOld = true;
     }
 }
 
-/** What a head keeps on one GPU device: built from the asset, dropped and built again when the device changes. */
-class HeadGpu {
-    public readonly baked: ReturnType<typeof bakeHead>;
-    public readonly draw: SplatDraw;
-    public readonly timer: GpuTimer;
-    readonly #label: string;
-    readonly #device: GPUDevice;
-    readonly #arena: GpuArena;
-    readonly #deformer: GpuDeformer;
-    #isDeformationDue = false;
-
-    private constructor(
-        label: string,
-        device: GPUDevice,
-        arena: GpuArena,
-        parts: Pick<HeadGpu, 'baked' | 'draw'> & { deformer: GpuDeformer },
-    ) {
-        this.#label = label;
-        this.#device = device;
-        this.#arena = arena;
-        this.baked = parts.baked;
-        this.draw = parts.draw;
-        this.#deformer = parts.deformer;
-        this.timer = new GpuTimer(device, arena);
-    }
-
-    public static async createAsync(
-        head: TalkingHeadMesh,
-        device: GPUDevice,
-        precision: FeaturePrecision,
-    ): Promise<HeadGpu> {
-        const { asset, name } = head;
-        const { branches, bounds } = asset;
-        const arena = new GpuArena(device, name);
-        try {
-            const baked = bakeHead(asset);
-            const features = { face: baked.face.features, mouth: baked.mouth.features };
-            const deformer = await GpuDeformer.createAsync({ device, arena, branches, baked: features, precision });
-            const draw = await SplatDraw.createAsync({
-                name,
-                scene: head.getScene(),
-                device,
-                arena,
-                posedSplats: deformer.posedSplats,
-                splatCount: totalSplats(branches),
-                faceCount: branches.face.splats.count,
-                colours: packColours({ face: branches.face.splats, mouth: branches.mouth.splats }),
-                sphere: sphereOf(bounds),
-            });
-            return new HeadGpu(name, device, arena, { baked, deformer, draw });
-        } catch (error) {
-            arena.dispose();
-            throw error;
-        }
-    }
-
-    /** Sets the pose of the next submit; null puts the head at rest. */
-    public pose(instant: Parameters<GpuDeformer['setInstant']>[0] | null): void {
-        this.#isDeformationDue = instant !== null;
-        if (instant) this.#deformer.setInstant(instant);
-        else this.#deformer.rest();
-        this.draw.markPosed();
-    }
-
-    /** Sends what is due, deformation first; queues nothing when nothing is. */
-    public submit(views: readonly SortedView[]): void {
-        if (!this.#isDeformationDue && views.length === 0) return;
-        const encoder = this.#device.createCommandEncoder({ label: this.#label });
-        const pass = encoder.beginComputePass(this.timer.describe(this.#label));
-        if (this.#isDeformationDue) this.#deformer.record(pass);
-        this.#isDeformationDue = false;
-        for (const view of views) view.record(pass);
-        pass.end();
-        this.timer.resolve(encoder);
-        this.#device.queue.submit([encoder.finish()]);
-        this.timer.collect();
-    }
-
-    public dispose(): void {
-        this.draw.dispose();
-        this.timer.dispose();
-        // A frame that is being recorded may still use the buffers; it is submitted within this task.
-        queueMicrotask(() => this.#arena.dispose());
-    }
-}
-
 function isBytes(source: HeadAsset | Uint8Array | ArrayBuffer): source is Uint8Array | ArrayBuffer {
     return source instanceof Uint8Array || source instanceof ArrayBuffer;
-}
-
-function sphereOf({ min, max }: HeadAsset['bounds']): { centre: [number, number, number]; radius: number } {
-    const at = (corner: readonly number[], axis: number): number => corner[axis] as number;
-    const centre = [0, 1, 2].map((axis) => (at(min, axis) + at(max, axis)) / 2) as [number, number, number];
-    return { centre, radius: Math.hypot(...centre.map((value, axis) => at(max, axis) - value)) };
 }

@@ -57,7 +57,7 @@ export class SplatDraw {
     #isLinear = false;
 
     private constructor(options: SplatDrawOptions, sorter: DepthSorter) {
-        const { scene, arena, colours, posedSplats } = options;
+        const { arena, colours, posedSplats } = options;
         this.#options = options;
         this.#orders = new ViewOrders(sorter);
         this.#axis = { x: 0, y: 0, z: 1, offset: 0, range: 2 * options.sphere.radius };

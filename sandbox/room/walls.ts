@@ -12,7 +12,7 @@ import { windowLightTexture } from './textures.js';
 /** Distance of the back wall behind the head's centre, metres. */
 const WALL_Z = -1.05;
 const FLOOR_Y = -0.97;
-const SHELF_Y = 0.145;
+const SHELF_Y = 0.112;
 
 /** Floor, back wall with its patch of window light, oak slats and a shelf. */
 export function createWalls(scene: Scene, materials: RoomMaterials): Mesh[] {

@@ -1,6 +1,6 @@
 import '@babylonjs/core/Culling/ray.js';
 import '@babylonjs/core/Lights/Shadows/shadowGeneratorSceneComponent.js';
-import { FreeCamera } from '@babylonjs/core/Cameras/freeCamera.js';
+import { type FreeCamera } from '@babylonjs/core/Cameras/freeCamera.js';
 import { NullEngine } from '@babylonjs/core/Engines/nullEngine.js';
 import { DirectionalLight } from '@babylonjs/core/Lights/directionalLight.js';
 import { ShadowGenerator } from '@babylonjs/core/Lights/Shadows/shadowGenerator.js';

@@ -91,7 +91,7 @@ async function compare(
     name: string,
 ): Promise<Comparison> {
     await engine.lossGrad(stage, branches, 0, true);
-    const gradient = engine.tensorGet(`${name}.grad`);
+    const gradient = Float64Array.from(engine.tensorGet(`${name}.grad`));
     const values = engine.tensorGet(name);
     const largest = gradient.reduce((max, g) => Math.max(max, Math.abs(g)), 0);
     const candidates = Array.from(gradient.keys()).filter((i) => Math.abs(gradient[i] ?? 0) > 1e-2 * largest);
@@ -184,10 +184,10 @@ describe('hand-written gradients agree with central differences in float64', () 
         const before = await compare(engine, 'static', BRANCH_NAMES, 'face.sh');
         engine.set('weight.dssim', 0.2 * 1.0001);
         await engine.lossGrad('static', BRANCH_NAMES, 0, true);
-        const wrong = engine.tensorGet('face.sh.grad');
+        const wrong = Float64Array.from(engine.tensorGet('face.sh.grad'));
         engine.set('weight.dssim', 0.2);
         await engine.lossGrad('static', BRANCH_NAMES, 0, true);
-        const right = engine.tensorGet('face.sh.grad');
+        const right = Float64Array.from(engine.tensorGet('face.sh.grad'));
         const change = right.reduce((max, g, i) => Math.max(max, Math.abs(g - (wrong[i] ?? 0))), 0);
         const largest = right.reduce((max, g) => Math.max(max, Math.abs(g)), 0);
         expect(change / largest).toBeGreaterThan(10 * Math.max(before.worst, 1e-9));

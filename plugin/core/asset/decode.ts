@@ -78,9 +78,7 @@ function readHead(document: unknown, bin: Uint8Array, json: JsonReader): HeadAss
     const branchesJson = json.object(head['branches'], `${at}/branches`);
     const branches: Partial<Record<BranchName, BranchAsset>> = {};
     for (const name of BRANCH_NAMES) {
-        const branch =
-            branchesJson &&
-            readBranch(json, accessors, root, branchesJson[name], `${at}/branches/${name}`, name, numExpressions);
+        const branch = branchesJson && readBranch(json, accessors, root, branchesJson, name, numExpressions);
         if (branch !== undefined) branches[name] = branch;
     }
     const audio = readAudio(json, accessors, head['audio'], `${at}/audio`);
@@ -117,12 +115,12 @@ function readBranch(
     json: JsonReader,
     accessors: AccessorReader,
     root: JsonObject,
-    value: unknown,
-    at: string,
+    branchesJson: JsonObject,
     name: BranchName,
     numExpressions: number | undefined,
 ): BranchAsset | undefined {
-    const branch = json.object(value, at);
+    const at = `/extensions/${HEAD_EXTENSION}/branches/${name}`;
+    const branch = json.object(branchesJson[name], at);
     const meshes = json.array(root['meshes'], '/meshes');
     const meshAt = branch && json.integer(branch['mesh'], `${at}/mesh`, 0, (meshes?.length ?? 0) - 1);
     const mesh = meshAt === undefined ? undefined : json.object(meshes?.[meshAt], `/meshes/${meshAt}`);

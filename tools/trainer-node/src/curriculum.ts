@@ -19,6 +19,8 @@ const STREAM: Readonly<Record<BranchName, number>> = { face: 0xf0, mouth: 0xf1 }
 /** Share of the mouth frames, widest open first, that the static stage sees: about the lineage's top twentieth of AU25. */
 const STATIC_MOUTH_SHARE = 0.05;
 const MIN_STATIC_MOUTH = 4;
+/** Share of the mouth frames, widest first, that count as wide open. */
+const WIDE_SHARE = 0.35;
 
 /**
  * Which frame every iteration draws: index lists, computed once, so that a draw can never spin (RI §3.3) and any range of
@@ -60,11 +62,16 @@ export class Curriculum {
     }
 
     #face(iteration: number): number {
-        const { blinkEvery, iterations } = this.#config;
+        const { blinkEvery, faceOpeningEvery, iterations } = this.#config;
         const sweep = iterations.static + iterations.deform;
         if (iteration < sweep && iteration % blinkEvery === blinkEvery - 1) {
             // Eyes open at the start, closed at the end: the sweep's window is a thirtieth of the list on each side.
             return this.#near(this.#byBlink, iteration / sweep, 'face', iteration);
+        }
+        if (iteration >= iterations.static && iteration % faceOpeningEvery === 1) {
+            const widest = Math.max(1, Math.ceil(this.#byOpening.length * WIDE_SHARE));
+            const random = randomStream(this.#config.seed, STREAM.face, 4, iteration);
+            return this.#byOpening[Math.floor(random() * widest)] as number;
         }
         return this.#epochDraw(this.#facts.train, 'face', iteration);
     }

@@ -14,7 +14,7 @@ import type { Progress } from './progress.js';
 import { randomStream } from './random.js';
 import type { RunFolder } from './run-folder.js';
 import { sceneExtent } from './scene.js';
-import { runScalars } from './schedule.js';
+import { rateScalars, runScalars } from './schedule.js';
 import { faceSeeds } from './seeds/face-seeds.js';
 import { carveHull, type Hull } from './seeds/hull.js';
 import { lipsCentre, mouthSeeds } from './seeds/mouth-seeds.js';
@@ -84,8 +84,10 @@ async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Pro
     for (const [name, value] of Object.entries(runScalars(config, dataset.header.backgroundColor)))
         engine.set(name, value);
     const from = inputs.isResumed
-        ? restoreCheckpoint(engine, readNewestCheckpoint(run.checkpoints), config)
+        ? restoreCheckpoint(engine, readNewestCheckpoint(run.checkpoints), config, run.previous)
         : plantBranches(engine, inputs, hull, views);
+    // A run that is resumed at its end trains no more, but is still rendered: at the degree it had.
+    for (const [name, value] of Object.entries(rateScalars(config, from, extent))) engine.set(name, value);
     const curriculum = new Curriculum(config, facts);
     progress.note(
         `extent ${extent.toFixed(3)} m; ${facts.train.length} training frames, ${curriculum.mouthFrames.length} show the mouth; ` +

@@ -43,6 +43,8 @@ function paper(): TrainConfig {
         audioVariants: 8,
         specAugment: 7,
         finetuneOpacity: true,
+        cleanShare: 0.5,
+        faceOpeningEvery: 4,
         blinkEvery: 15,
         openingEvery: 7,
         minMouthPixels: 20,

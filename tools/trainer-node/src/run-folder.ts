@@ -23,6 +23,8 @@ export interface RunFolder {
     readonly log: string;
     readonly config: TrainConfig;
     readonly request: RunRequest;
+    /** What the run was before `--extend`: its checkpoints from then are still good. */
+    readonly previous?: unknown;
 }
 
 function layout(path: string): Pick<RunFolder, 'path' | 'checkpoints' | 'previews' | 'log'> {
@@ -68,7 +70,7 @@ export function openRunFolder(path: string): RunFolder {
             'OPTION_VALUE',
             `--resume ${path}: expected the folder of a run, got no config.json in it. Give the folder printed when the run started.`,
         );
-    let read: { config: TrainConfig; request: RunRequest };
+    let read: Pick<RunFolder, 'config' | 'request' | 'previous'>;
     try {
         read = JSON.parse(readFileSync(file, 'utf8')) as typeof read;
     } catch (error) {
@@ -80,6 +82,20 @@ export function openRunFolder(path: string): RunFolder {
     }
     assertComplete(file, read.config);
     return { ...folder, ...read };
+}
+
+/**
+ * Gives a run more deformation iterations; its fine-tuning is done again after them. Rates go back to where the longer run
+ * would have them.
+ */
+export function extendRun(run: RunFolder, iterations: number): RunFolder {
+    const config: TrainConfig = {
+        ...run.config,
+        iterations: { ...run.config.iterations, deform: run.config.iterations.deform + iterations },
+    };
+    const extended = { config, request: run.request, previous: run.config };
+    writeFileAtomic(join(run.path, 'config.json'), [Buffer.from(`${JSON.stringify(extended, null, 2)}\n`)]);
+    return { ...run, ...extended };
 }
 
 /** A run of another version of the trainer lacks settings, or has ones that would silently do nothing. */

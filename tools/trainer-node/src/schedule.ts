@@ -19,6 +19,7 @@ export function runScalars(config: TrainConfig, backgroundColor: readonly number
         'background.g': g,
         'background.b': b,
         'audio.specAugment': config.specAugment,
+        'audio.cleanShare': config.cleanShare,
         'finetune.opacity': config.finetuneOpacity ? 1 : 0,
     };
 }

@@ -31,6 +31,13 @@ const V COLUMN = [] {
     return v;
 }();
 
+/* Lanes of a tile row that lie outside the picture: they take no light, no gradient and are not counted. */
+inline M outside(const Frame& frame, int tx, int y) {
+    M m{};
+    for (int i = 0; i < LANES; i++) m[i] = y >= frame.height || tx * T + i >= frame.width ? -1 : 0;
+    return m;
+}
+
 /* One row of samples: alpha where the splat is visible to a pixel that still takes light, else 0. */
 struct Sample {
     V dx, raw, alpha; /* raw: before the ALPHA_MAX clamp */
@@ -56,7 +63,7 @@ void rasterize_tile(const std::vector<Projected>& splats, const Bins& bins, Fram
     for (int y = 0; y < T; y++) {
         trans[y] = splat_lanes(1);
         red[y] = green[y] = blue[y] = depth[y] = median[y] = V{};
-        done[y] = M{};
+        done[y] = outside(frame, tx, ty * T + y);
     }
     const V px = COLUMN + real(tx * T);
     int since_check = 0;
@@ -123,7 +130,7 @@ void backward_tile(const std::vector<Projected>& splats, const Bins& bins, const
             behind[y] += load(&frame.depth[at]) * gd[y];
         }
         trans[y] = splat_lanes(1);
-        done[y] = M{};
+        done[y] = outside(frame, tx, ty * T + y);
     }
     const V px = COLUMN + real(tx * T);
     const V zero{};

@@ -30,6 +30,7 @@ constexpr Setting SETTINGS[] = {
     {"background.b", 0.5, ""},
     {"background.random", 1, "1: a new background colour behind the masks each iteration, so that no splat can paint it"},
     {"finetune.opacity", 1, "1: fine-tuning moves the face's opacities too"},
+    {"audio.cleanShare", 0.5, "share of training windows taken from the clean clip, the rest from its augmented takes"},
     {"audio.specAugment", 0, "most mel bands masked at random in a training window"},
     {"iteration", 0, "iteration counter: seeds the random draws, advances by itself"},
 };

@@ -151,7 +151,8 @@ Draw plain_draw(const Context& ctx) {
 Draw random_draw(const Context& ctx, int branch, int64_t iteration) {
     Draw draw = plain_draw(ctx);
     Rng rng(ctx.seed, (uint64_t(iteration) << 8) | uint64_t(branch));
-    if (ctx.data.mel_variants > 1) draw.mel_variant = int(rng.uniform() * ctx.data.mel_variants);
+    const bool clean = rng.uniform() < ctx.setting("audio.cleanShare");
+    if (ctx.data.mel_variants > 1 && !clean) draw.mel_variant = 1 + int(rng.uniform() * (ctx.data.mel_variants - 1));
     const int most = int(ctx.setting("audio.specAugment"));
     if (most > 0) {
         draw.masked_bands = int(rng.uniform() * (most + 1));

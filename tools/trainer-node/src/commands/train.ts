@@ -8,7 +8,7 @@ import { openDataset, type Dataset } from '../dataset/dataset.js';
 import { trainHead } from '../pipeline.js';
 import { presetConfig } from '../presets.js';
 import { Progress } from '../progress.js';
-import { createRunFolder, openRunFolder, type RunFolder } from '../run-folder.js';
+import { createRunFolder, extendRun, openRunFolder, type RunFolder } from '../run-folder.js';
 
 /** `pgstalker train`. */
 export async function trainCommand(parsed: Parsed): Promise<number> {
@@ -43,7 +43,9 @@ export async function trainCommand(parsed: Parsed): Promise<number> {
 async function prepareRun(parsed: Parsed): Promise<{ run: RunFolder; dataset: Dataset; isResumed: boolean }> {
     const resume = parsed.text('resume');
     if (resume !== undefined) {
-        const run = openRunFolder(resume);
+        const more = integer(parsed, 'extend', 1, 1_000_000);
+        const opened = openRunFolder(resume);
+        const run = more === undefined ? opened : extendRun(opened, more);
         const { request } = run;
         const dataset = await openDataset(
             parsed.positionals[0] ?? request.dataset,

@@ -79,6 +79,7 @@ export function readNewestCheckpoint(folder: string): SafeTensors & { readonly p
 /**
  * Puts a checkpoint into an engine whose networks are already initialised with the same configuration.
  *
+ * @param previous - the configuration before the run was extended, if it was: its checkpoints are accepted too.
  * @returns the iteration to go on with.
  * @throws PgsError `CHECKPOINT_FORMAT` - another configuration or version, or a tensor is missing or has another size.
  */
@@ -86,6 +87,7 @@ export function restoreCheckpoint(
     engine: Engine,
     checkpoint: SafeTensors & { readonly path: string },
     config: TrainConfig,
+    previous?: unknown,
 ): number {
     const { metadata, tensors, path } = checkpoint;
     const refuse = (expected: string, got: string | undefined): PgsError =>
@@ -94,7 +96,8 @@ export function restoreCheckpoint(
             `${path}: expected ${expected}, got ${got ?? 'nothing'}. Resume with the run folder's own config.json.`,
         );
     if (metadata['version'] !== VERSION) throw refuse(`version ${VERSION}`, metadata['version']);
-    if (metadata['config'] !== configHash(config))
+    const accepted = [config, previous ?? config].map(configHash);
+    if (!accepted.includes(metadata['config'] ?? ''))
         throw refuse(`configuration ${configHash(config)}`, metadata['config']);
     for (const branch of ['face', 'mouth'] as const satisfies readonly BranchName[]) {
         const count = Number(metadata[branch]);

@@ -51,6 +51,20 @@ export interface BranchPixels {
     readonly mouth: Float32Array;
 }
 
+/** What {@link Engine.measureSplats} finds out. */
+export interface SplatMeasures {
+    /** Premultiplied `[height, width, 4]`. */
+    readonly rgba: Float32Array;
+    /** Expected depth, sum of depth * alpha * T `[height, width]`, metres. */
+    readonly depth: Float32Array;
+    /** Depth at which T crosses 0.5 `[height, width]`, metres; 0 where it does not. */
+    readonly medianDepth: Float32Array;
+    /** Pixels reached `[N]` (Eq. 5). */
+    readonly pixelCounts: Uint32Array;
+    /** Screen radii `[N]`, px; 0: culled (Eq. 4). */
+    readonly radii: Int32Array;
+}
+
 /** Settings of {@link Engine.open}. */
 export interface EngineOptions {
     readonly precision?: Precision;
@@ -291,30 +305,28 @@ export class Engine {
     /** Renders any splats; needs neither model nor data. Premultiplied RGBA `[height, width, 4]`. */
     public async renderSplats(splats: SplatSet, camera: Camera): Promise<Float32Array> {
         const rgba = new Float32Array(camera.width * camera.height * 4);
-        const viewmat = Float64Array.from(camera.viewmat);
-        await this.#callAsync(
-            'pgs_render_splats',
-            splats.count,
-            splats.shDegree,
-            splats.means,
-            splats.quats,
-            splats.logScales,
-            splats.logitOpacities,
-            splats.sh,
-            viewmat,
-            camera.fx,
-            camera.fy,
-            camera.cx,
-            camera.cy,
-            camera.width,
-            camera.height,
-            rgba,
-            null,
-            null,
-            null,
-            null,
-        );
+        await this.#render(splats, camera, [rgba, null, null, null, null]);
         return rgba;
+    }
+
+    /** As {@link renderSplats}, with depths and what the density rules see of each splat; costs a backward walk more. */
+    public async measureSplats(splats: SplatSet, camera: Camera): Promise<SplatMeasures> {
+        const pixels = camera.width * camera.height;
+        const rgba = new Float32Array(pixels * 4);
+        const depth = new Float32Array(pixels);
+        const medianDepth = new Float32Array(pixels);
+        const pixelCounts = new Uint32Array(splats.count);
+        const radii = new Int32Array(splats.count);
+        await this.#render(splats, camera, [rgba, depth, medianDepth, pixelCounts, radii]);
+        return { rgba, depth, medianDepth, pixelCounts, radii };
+    }
+
+    /** @param out - rgba, depth, median, counts, radii; null: not wanted. */
+    async #render(splats: SplatSet, camera: Camera, out: readonly NativeArgument[]): Promise<void> {
+        const { count, shDegree, means, quats, logScales, logitOpacities, sh } = splats;
+        const { viewmat, fx, fy, cx, cy, width, height } = camera;
+        const arrays = [means, quats, logScales, logitOpacities, sh, Float64Array.from(viewmat)];
+        await this.#callAsync('pgs_render_splats', count, shDegree, ...arrays, fx, fy, cx, cy, width, height, ...out);
     }
 
     /** Audio features f_a `[count, AUDIO_FEAT_DIM]` of dataset frames `first..`. */
