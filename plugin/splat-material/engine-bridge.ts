@@ -38,7 +38,7 @@ export function requireGpuDevice(engine: AbstractEngine): GPUDevice {
     if (device && typeof (engine as unknown as WebGpuInternals).setStorageBuffer === 'function') return device;
     throw new PgsError(
         'GPU_UNAVAILABLE',
-        `talking head: expected a WebGPU engine, got ${engine.getClassName()}. Create the scene with ` +
+        `talking head: expected an initialised WebGPU engine, got ${engine.name}. Create the scene with ` +
             '"new WebGPUEngine(canvas)" and "await engine.initAsync()", in a browser with WebGPU (see webgpureport.org).',
     );
 }

@@ -94,9 +94,7 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
         const features = [{ name: 'prefers-reduced-transparency', value: 'reduce' }];
         await session.send('Emulation.setEmulatedMedia', { features });
         if (!existsSync(avatar)) {
-            const body = Buffer.from(
-                encodeHead(makeHead({ faceCount: 4000, mouthCount: 300, seed: 3, strength: 1 })),
-            );
+            const body = Buffer.from(encodeHead(makeHead({ faceCount: 4000, mouthCount: 300, seed: 3, strength: 1 })));
             await page.route('**/avatars/ava.glb', (route) =>
                 route.fulfill({ body, contentType: 'model/gltf-binary' }),
             );

@@ -56,6 +56,11 @@ export class PageStage {
         return { classNames, splatCount: this.#head?.splatCount ?? 0, progress };
     }
 
+    /** Looks through another pinhole. */
+    public lookThrough(pinhole: Camera): void {
+        setPinholeCamera(this.#liveScene().activeCamera as FreeCamera, pinhole);
+    }
+
     public pose(audioFeat: readonly number[], exprFeat: readonly number[]): void {
         this.#head?.poseAt(audioFeat, exprFeat);
     }
