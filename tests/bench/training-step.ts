@@ -63,12 +63,18 @@ function openScene(faceCount: number): Engine {
             });
         }
         engine.tensorSet(`${branch}.means`, means);
-        engine.tensorSet(`${branch}.quats`, Float32Array.from({ length: n * 4 }, () => random() * 2 - 1));
+        engine.tensorSet(
+            `${branch}.quats`,
+            Float32Array.from({ length: n * 4 }, () => random() * 2 - 1),
+        );
         engine.tensorSet(
             `${branch}.logScales`,
             Float32Array.from({ length: n * 3 }, () => Math.log(sigma * (0.3 + random()))),
         );
-        engine.tensorSet(`${branch}.logitOpacities`, Float32Array.from({ length: n }, () => random() * 5 - 1.5));
+        engine.tensorSet(
+            `${branch}.logitOpacities`,
+            Float32Array.from({ length: n }, () => random() * 5 - 1.5),
+        );
         engine.orderSet(branch, Int32Array.of(0));
     }
     engine.set('sh.degree', 2);

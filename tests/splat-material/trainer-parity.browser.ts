@@ -21,7 +21,11 @@ const SIZE = 512;
 const INTRINSICS = { fx: 864.242, fy: 864.242, cx: SIZE / 2, cy: SIZE / 2, width: SIZE, height: SIZE };
 
 /** Five views inside the cone that the avatar was trained for, at five video frames of the fixture's speech. */
-const VIEWS: readonly { readonly eye: readonly [number, number, number]; readonly frame: number; readonly blink: number }[] = [
+const VIEWS: readonly {
+    readonly eye: readonly [number, number, number];
+    readonly frame: number;
+    readonly blink: number;
+}[] = [
     { eye: [0, 0, 0.65], frame: 12, blink: 0 },
     { eye: [0.25, 0.05, 0.6], frame: 25, blink: 1 },
     { eye: [-0.3, 0.02, 0.58], frame: 38, blink: 0 },
@@ -52,7 +56,11 @@ describe.skipIf(reason !== undefined)(`the default avatar in Chromium and in the
     let browser: BrowserPage;
 
     beforeAll(async () => {
-        browser = await openPageAsync(resolve(import.meta.dirname, 'page'), { 'ava.glb': bytes }, { width: SIZE, height: SIZE });
+        browser = await openPageAsync(
+            resolve(import.meta.dirname, 'page'),
+            { 'ava.glb': bytes },
+            { width: SIZE, height: SIZE },
+        );
         await browser.page.evaluate(
             ([pinhole, background]) => pageStage.startAsync(pinhole as Camera, background as [number, number, number]),
             [lookAt([0, 0, 0.65], [0, 0, 0], INTRINSICS), BACKGROUND] as const,
@@ -65,34 +73,37 @@ describe.skipIf(reason !== undefined)(`the default avatar in Chromium and in the
         await browser?.closeAsync();
     });
 
-    it.each(VIEWS)(`show the same picture, $eye, frame $frame: at least ${BAR} dB over the head`, async ({ eye, frame, blink }) => {
-        const camera = lookAt(eye, [0, 0, 0], INTRINSICS);
-        const audioFeat = featureOf(asset, frame);
-        const expression = asset.expression.names.map((name) => (name === 'AU45' ? blink : 0));
+    it.each(VIEWS)(
+        `show the same picture, $eye, frame $frame: at least ${BAR} dB over the head`,
+        async ({ eye, frame, blink }) => {
+            const camera = lookAt(eye, [0, 0, 0], INTRINSICS);
+            const audioFeat = featureOf(asset, frame);
+            const expression = asset.expression.names.map((name) => (name === 'AU45' ? blink : 0));
 
-        const pose = deformer.deform(audioFeat, expression);
-        const face = await engine.renderSplats(pose.face, camera);
-        const mouth = await engine.renderSplats(pose.mouth, camera);
-        const expected = new Float64Array(SIZE * SIZE * 3);
-        const alpha = new Float64Array(SIZE * SIZE);
-        for (let p = 0; p < SIZE * SIZE; p++) {
-            const left = 1 - (face[p * 4 + 3] as number);
-            const leftBehind = 1 - (mouth[p * 4 + 3] as number);
-            alpha[p] = 1 - left * leftBehind;
-            for (let c = 0; c < 3; c++) {
-                // Eq. 10 over the background.
-                const behind = (mouth[p * 4 + c] as number) + leftBehind * (BACKGROUND[c] as number);
-                expected[p * 3 + c] = (face[p * 4 + c] as number) + left * behind;
+            const pose = deformer.deform(audioFeat, expression);
+            const face = await engine.renderSplats(pose.face, camera);
+            const mouth = await engine.renderSplats(pose.mouth, camera);
+            const expected = new Float64Array(SIZE * SIZE * 3);
+            const alpha = new Float64Array(SIZE * SIZE);
+            for (let p = 0; p < SIZE * SIZE; p++) {
+                const left = 1 - (face[p * 4 + 3] as number);
+                const leftBehind = 1 - (mouth[p * 4 + 3] as number);
+                alpha[p] = 1 - left * leftBehind;
+                for (let c = 0; c < 3; c++) {
+                    // Eq. 10 over the background.
+                    const behind = (mouth[p * 4 + c] as number) + leftBehind * (BACKGROUND[c] as number);
+                    expected[p * 3 + c] = (face[p * 4 + c] as number) + left * behind;
+                }
             }
-        }
 
-        await browser.page.evaluate((pinhole) => pageStage.lookThrough(pinhole), camera);
-        await browser.page.evaluate(([f, e]) => pageStage.pose(f, e), [[...audioFeat], expression] as const);
-        await browser.page.evaluate(() => pageStage.drawAsync());
-        const png = await browser.page.locator('#canvas').screenshot();
-        const shown = new Uint8Array(await sharp(png).ensureAlpha().raw().toBuffer());
-        const decibel = psnr(shown, expected, (p) => (alpha[p] as number) > 0.5);
-        process.stdout.write(`picture parity, frame ${frame}: ${decibel.toFixed(1)} dB over the head\n`);
-        expect(decibel).toBeGreaterThanOrEqual(BAR);
-    });
+            await browser.page.evaluate((pinhole) => pageStage.lookThrough(pinhole), camera);
+            await browser.page.evaluate(([f, e]) => pageStage.pose(f, e), [[...audioFeat], expression] as const);
+            await browser.page.evaluate(() => pageStage.drawAsync());
+            const png = await browser.page.locator('#canvas').screenshot();
+            const shown = new Uint8Array(await sharp(png).ensureAlpha().raw().toBuffer());
+            const decibel = psnr(shown, expected, (p) => (alpha[p] as number) > 0.5);
+            process.stdout.write(`picture parity, frame ${frame}: ${decibel.toFixed(1)} dB over the head\n`);
+            expect(decibel).toBeGreaterThanOrEqual(BAR);
+        },
+    );
 });

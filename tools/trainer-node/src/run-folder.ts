@@ -24,7 +24,7 @@ export interface RunFolder {
     readonly config: TrainConfig;
     readonly request: RunRequest;
     /** What the run was before `--extend`: its checkpoints from then are still good. */
-    readonly previous?: unknown;
+    readonly previous?: Partial<TrainConfig>;
 }
 
 function layout(path: string): Pick<RunFolder, 'path' | 'checkpoints' | 'previews' | 'log'> {

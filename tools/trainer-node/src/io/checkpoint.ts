@@ -12,7 +12,7 @@ const KEEP = 2;
 const VERSION = '1';
 
 /** Identifies a configuration, so that a checkpoint is never resumed under another one. `threads` may differ. */
-export function configHash(config: TrainConfig): string {
+export function configHash(config: Partial<TrainConfig>): string {
     const { threads: _threads, ...rest } = config;
     return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);
 }
@@ -87,7 +87,7 @@ export function restoreCheckpoint(
     engine: Engine,
     checkpoint: SafeTensors & { readonly path: string },
     config: TrainConfig,
-    previous?: unknown,
+    previous?: Partial<TrainConfig>,
 ): number {
     const { metadata, tensors, path } = checkpoint;
     const refuse = (expected: string, got: string | undefined): PgsError =>
