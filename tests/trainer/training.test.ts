@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scaleIterations, type TrainConfig } from '../../tools/trainer-node/src/config.js';
+import { scaleIterations, totalIterations, type TrainConfig } from '../../tools/trainer-node/src/config.js';
 import { openDataset, type Dataset } from '../../tools/trainer-node/src/dataset/dataset.js';
 import { scoreFrames, summarise } from '../../tools/trainer-node/src/evaluate.js';
 import { Interrupted } from '../../tools/trainer-node/src/interrupted.js';
@@ -13,7 +13,7 @@ import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
 import { trainHead, type TrainedModel } from '../../tools/trainer-node/src/pipeline.js';
 import { presetConfig } from '../../tools/trainer-node/src/presets.js';
 import { Progress } from '../../tools/trainer-node/src/progress.js';
-import { createRunFolder, openRunFolder, type RunFolder } from '../../tools/trainer-node/src/run-folder.js';
+import { createRunFolder, extendRun, openRunFolder, type RunFolder } from '../../tools/trainer-node/src/run-folder.js';
 import { writeToyDataset } from './toy-dataset.js';
 
 const hasEngine = nativeFolders().some((folder) => existsSync(join(folder, 'libpgs_cpu.so')));
@@ -109,6 +109,22 @@ describe.skipIf(!hasEngine)('training on a toy bust (needs `npm run build:native
         const run = openRunFolder(join(root, 'parts'));
         const other: RunFolder = { ...run, config: { ...run.config, seed: 7 } };
         await expect(train(other, { isResumed: true })).rejects.toMatchObject({ code: 'CHECKPOINT_FORMAT' });
+    });
+
+    it('goes on from its last checkpoint when it is extended', async () => {
+        const before = openRunFolder(join(root, 'parts'));
+        const end = totalIterations(before.config);
+        extendRun(before, 50);
+        const extended = openRunFolder(before.path);
+        expect(totalIterations(extended.config)).toBe(end + 50);
+        const { engine } = await train(extended, { isResumed: true });
+        const log = readLog(extended.log);
+        expect(log.at(-1)?.iteration).toBe(end + 50);
+        expect(log.filter(({ iteration }) => iteration === end)).toHaveLength(1);
+        engine.dispose();
+        // Its new checkpoints belong to the longer run.
+        const again = await train(openRunFolder(before.path), { isResumed: true });
+        again.engine.dispose();
     });
 
     it('refuses a run folder that is in use', () => {
