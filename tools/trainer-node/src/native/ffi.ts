@@ -20,72 +20,104 @@ export interface NativeFunction<Result> {
     async(...args: readonly unknown[]): void;
 }
 
-const P = 'void*';
+/** Name of a native function. */
+export type NativeName =
+    | 'pgs_abi_version'
+    | 'pgs_real_bytes'
+    | 'pgs_build_info'
+    | 'pgs_create'
+    | 'pgs_destroy'
+    | 'pgs_last_error'
+    | 'pgs_cancel'
+    | 'pgs_drain'
+    | 'pgs_set'
+    | 'pgs_get'
+    | 'pgs_data_begin'
+    | 'pgs_data_frame'
+    | 'pgs_data_audio'
+    | 'pgs_splats_resize'
+    | 'pgs_splats_count'
+    | 'pgs_nets_init'
+    | 'pgs_encoder_init'
+    | 'pgs_tensor_size'
+    | 'pgs_tensor_get'
+    | 'pgs_tensor_set'
+    | 'pgs_tensor_names'
+    | 'pgs_order_set'
+    | 'pgs_train_run'
+    | 'pgs_loss_grad'
+    | 'pgs_densify_apply'
+    | 'pgs_stats_reset'
+    | 'pgs_render_frame'
+    | 'pgs_render_splats'
+    | 'pgs_encode_audio'
+    | 'pgs_spatial_features'
+    | 'pgs_bench';
+
+/** Result and arguments, as C types. */
+type Signature = readonly [result: string, parameters: readonly string[]];
 
 /** Every function of the header: result and arguments. All array pointers are `void*`: typed arrays pass without a copy. */
-const SIGNATURES = {
+const SIGNATURES: Readonly<Record<NativeName, Signature>> = {
     pgs_abi_version: ['int32_t', []],
     pgs_real_bytes: ['int32_t', []],
     pgs_build_info: ['const char*', []],
-    pgs_create: [P, ['int32_t', 'uint64_t']],
-    pgs_destroy: ['void', [P]],
-    pgs_last_error: ['const char*', [P]],
-    pgs_cancel: ['void', [P]],
-    pgs_drain: ['int32_t', [P]],
-    pgs_set: ['int32_t', [P, 'const char*', 'double']],
-    pgs_get: ['int32_t', [P, 'const char*', P]],
+    pgs_create: ['void*', ['int32_t', 'uint64_t']],
+    pgs_destroy: ['void', ['void*']],
+    pgs_last_error: ['const char*', ['void*']],
+    pgs_cancel: ['void', ['void*']],
+    pgs_drain: ['int32_t', ['void*']],
+    pgs_set: ['int32_t', ['void*', 'const char*', 'double']],
+    pgs_get: ['int32_t', ['void*', 'const char*', 'void*']],
     pgs_data_begin: [
         'int32_t',
-        [P, 'int32_t', 'int32_t', 'int32_t', 'double', 'double', 'double', 'double', 'int32_t'],
+        ['void*', 'int32_t', 'int32_t', 'int32_t', 'double', 'double', 'double', 'double', 'int32_t'],
     ],
-    pgs_data_frame: ['int32_t', [P, 'int32_t', P, P, P, P, P]],
-    pgs_data_audio: ['int32_t', [P, 'int32_t', 'int32_t', P, P]],
-    pgs_splats_resize: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t']],
-    pgs_splats_count: ['int32_t', [P, 'int32_t']],
-    pgs_nets_init: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t']],
-    pgs_encoder_init: ['int32_t', [P]],
-    pgs_tensor_size: ['int64_t', [P, 'const char*']],
-    pgs_tensor_get: ['int32_t', [P, 'const char*', P, 'int64_t']],
-    pgs_tensor_set: ['int32_t', [P, 'const char*', P, 'int64_t']],
-    pgs_tensor_names: ['int64_t', [P, P, 'int64_t']],
-    pgs_order_set: ['int32_t', [P, 'int32_t', P, 'int32_t']],
-    pgs_train_run: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', P]],
-    pgs_loss_grad: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', 'int32_t', P]],
-    pgs_densify_apply: ['int32_t', [P, 'int32_t', P, 'int32_t']],
-    pgs_stats_reset: ['int32_t', [P, 'int32_t']],
-    pgs_render_frame: ['int32_t', [P, 'int32_t', 'int32_t', P, P]],
+    pgs_data_frame: ['int32_t', ['void*', 'int32_t', 'void*', 'void*', 'void*', 'void*', 'void*']],
+    pgs_data_audio: ['int32_t', ['void*', 'int32_t', 'int32_t', 'void*', 'void*']],
+    pgs_splats_resize: ['int32_t', ['void*', 'int32_t', 'int32_t', 'int32_t']],
+    pgs_splats_count: ['int32_t', ['void*', 'int32_t']],
+    pgs_nets_init: ['int32_t', ['void*', 'int32_t', 'int32_t', 'int32_t']],
+    pgs_encoder_init: ['int32_t', ['void*']],
+    pgs_tensor_size: ['int64_t', ['void*', 'const char*']],
+    pgs_tensor_get: ['int32_t', ['void*', 'const char*', 'void*', 'int64_t']],
+    pgs_tensor_set: ['int32_t', ['void*', 'const char*', 'void*', 'int64_t']],
+    pgs_tensor_names: ['int64_t', ['void*', 'void*', 'int64_t']],
+    pgs_order_set: ['int32_t', ['void*', 'int32_t', 'void*', 'int32_t']],
+    pgs_train_run: ['int32_t', ['void*', 'int32_t', 'int32_t', 'int32_t', 'void*']],
+    pgs_loss_grad: ['int32_t', ['void*', 'int32_t', 'int32_t', 'int32_t', 'int32_t', 'void*']],
+    pgs_densify_apply: ['int32_t', ['void*', 'int32_t', 'void*', 'int32_t']],
+    pgs_stats_reset: ['int32_t', ['void*', 'int32_t']],
+    pgs_render_frame: ['int32_t', ['void*', 'int32_t', 'int32_t', 'void*', 'void*']],
     pgs_render_splats: [
         'int32_t',
         [
-            P,
+            'void*',
             'int32_t',
             'int32_t',
-            P,
-            P,
-            P,
-            P,
-            P,
-            P,
+            'void*',
+            'void*',
+            'void*',
+            'void*',
+            'void*',
+            'void*',
             'double',
             'double',
             'double',
             'double',
             'int32_t',
             'int32_t',
-            P,
-            P,
-            P,
-            P,
-            P,
+            'void*',
+            'void*',
+            'void*',
+            'void*',
+            'void*',
         ],
     ],
-    pgs_encode_audio: ['int32_t', [P, 'int32_t', 'int32_t', P]],
-    pgs_spatial_features: ['int32_t', [P, 'int32_t', P, P]],
-    pgs_bench: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', P, 'int32_t']],
-} as const satisfies Record<string, readonly [string, readonly string[]]>;
-
-/** Name of a native function. */
-export type NativeName = keyof typeof SIGNATURES;
+    pgs_encode_audio: ['int32_t', ['void*', 'int32_t', 'int32_t', 'void*']],
+    pgs_spatial_features: ['int32_t', ['void*', 'int32_t', 'void*', 'void*']],
+    pgs_bench: ['int32_t', ['void*', 'int32_t', 'int32_t', 'int32_t', 'void*', 'int32_t']],
+};
 
 /** A loaded library and its functions. */
 export interface NativeLibrary {
