@@ -59,7 +59,7 @@ function fast(): TrainConfig {
     return {
         ...base,
         preset: 'fast',
-        iterations: { static: 1500, deform: 9500, finetune: 1000 },
+        iterations: { static: 1500, deform: 18_500, finetune: 1000 },
         face: { ...base.face, seeds: 10_000, maxSplats: 24_000 },
         mouth: { ...base.mouth, seeds: 3000, maxSplats: 4000 },
         lr: { ...base.lr, planes: 1e-2, layers: 1.5e-3, encoder: 1.5e-3 },
