@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { nodeFiles, writeFileAtomic, type FileOperations } from '../../tools/trainer-node/src/io/atomic.js';
+import { averageCheckpoints, type NamedCheckpoint } from '../../tools/trainer-node/src/io/average.js';
 import { listCheckpoints, readNewestCheckpoint, saveCheckpoint } from '../../tools/trainer-node/src/io/checkpoint.js';
 import { decodeSafeTensors, encodeSafeTensors } from '../../tools/trainer-node/src/io/safetensors.js';
 import type { Engine } from '../../tools/trainer-node/src/native/engine.js';
@@ -87,6 +88,32 @@ describe('an atomic write', () => {
     it('names the file, the reason and the cure', () => {
         expect(() => writeFileAtomic('/nowhere/at/all', [Buffer.from('x')])).toThrow(
             /\/nowhere\/at\/all: expected to write.*ENOENT.*Free some space/,
+        );
+    });
+});
+
+describe('averaged checkpoints', () => {
+    const checkpoint = (path: string, mean: number, moment: number, count = 3): NamedCheckpoint => ({
+        path,
+        metadata: { iteration: path },
+        tensors: new Map([
+            ['face.means', new Float32Array(count).fill(mean)],
+            ['face.means.adam1', new Float32Array(count).fill(moment)],
+            ['step.face', new Float32Array([moment])],
+        ]),
+    });
+
+    it('hold the mean of the parameters, and the optimiser state and iteration of the first', () => {
+        const mean = averageCheckpoints(checkpoint('a', 1, 7), [checkpoint('b', 2, 8), checkpoint('c', 6, 9)]);
+        expect(mean.tensors.get('face.means')).toEqual(new Float32Array(3).fill(3));
+        expect(mean.tensors.get('face.means.adam1')).toEqual(new Float32Array(3).fill(7));
+        expect(mean.tensors.get('step.face')).toEqual(new Float32Array([7]));
+        expect(mean.metadata).toEqual({ iteration: 'a' });
+    });
+
+    it('are refused when the runs do not have the same splats', () => {
+        expect(() => averageCheckpoints(checkpoint('a', 1, 7), [checkpoint('b', 2, 8, 4)])).toThrow(
+            /b: expected 3 values of face\.means, got 4/,
         );
     });
 });

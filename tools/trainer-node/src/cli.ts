@@ -35,6 +35,12 @@ function commands(): readonly Command[] {
                 { name: 'seed', kind: 'number', value: 'N', help: 'seed of everything random; default 0' },
                 THREADS,
                 { name: 'resume', kind: 'text', value: 'RUN', help: 'go on with the run in this folder' },
+                {
+                    name: 'average',
+                    kind: 'text',
+                    value: 'RUN,RUN',
+                    help: 'with --resume: mean of the models of these runs, branched off the same one',
+                },
                 { name: 'extend', kind: 'number', value: 'N', help: 'with --resume: N more deformation iterations' },
                 { name: 'run', kind: 'text', value: 'DIR', help: 'run folder; default: HEAD.run beside the output' },
                 { name: 'frames', kind: 'number', value: 'N', help: 'train on the first N frames only' },

@@ -5,6 +5,7 @@ import { Curriculum } from './curriculum.js';
 import type { Dataset } from './dataset/dataset.js';
 import { DensityHook } from './density-hook.js';
 import { Interrupted } from './interrupted.js';
+import { averageCheckpoints, type NamedCheckpoint } from './io/average.js';
 import { readNewestCheckpoint, restoreCheckpoint, saveCheckpoint } from './io/checkpoint.js';
 import { loadAudio, loadFrames } from './load-engine.js';
 import { appendLog } from './log.js';
@@ -36,6 +37,8 @@ export interface RunInputs {
     /** Aborted by Ctrl-C: the run saves after its current chunk and throws {@link Interrupted}. */
     readonly signal: AbortSignal;
     readonly isResumed: boolean;
+    /** Checkpoint folders of runs to average with this one before it goes on. Default none. */
+    readonly averagedWith?: readonly string[];
     /** Thread count to use, 0 for all cores. */
     readonly threads: number;
 }
@@ -84,7 +87,7 @@ async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Pro
     for (const [name, value] of Object.entries(runScalars(config, dataset.header.backgroundColor)))
         engine.set(name, value);
     const from = inputs.isResumed
-        ? restoreCheckpoint(engine, readNewestCheckpoint(run.checkpoints), config, run.previous)
+        ? restoreCheckpoint(engine, resumedState(inputs), config, run.previous)
         : plantBranches(engine, inputs, hull, views);
     // A run that is resumed at its end trains no more, but is still rendered: at the degree it had.
     for (const [name, value] of Object.entries(rateScalars(config, from, extent))) engine.set(name, value);
@@ -106,6 +109,11 @@ async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Pro
     }
     progress.close();
     return { engine, audio };
+}
+
+/** The newest checkpoint of the run, averaged with those of others where that was asked for. */
+function resumedState({ run, averagedWith = [] }: RunInputs): NamedCheckpoint {
+    return averageCheckpoints(readNewestCheckpoint(run.checkpoints), averagedWith.map(readNewestCheckpoint));
 }
 
 /** Fresh seeds of both branches; returns iteration 0. */

@@ -25,8 +25,17 @@ export async function trainCommand(parsed: Parsed): Promise<number> {
     process.on('SIGTERM', onInterrupt);
     try {
         const { run, dataset, isResumed } = await prepareRun(parsed);
+        const averagedWith = isResumed ? averagedRuns(parsed) : [];
         const threads = integer(parsed, 'threads', 0, 256) ?? run.config.threads;
-        const { engine, audio } = await trainHead({ dataset, run, progress, signal: abort.signal, isResumed, threads });
+        const { engine, audio } = await trainHead({
+            dataset,
+            run,
+            progress,
+            signal: abort.signal,
+            isResumed,
+            threads,
+            averagedWith,
+        });
         try {
             const { finishRun } = await import('../finish.js');
             await finishRun({ engine, audio, dataset, run, progress });
@@ -71,6 +80,12 @@ async function prepareRun(parsed: Parsed): Promise<{ run: RunFolder; dataset: Da
     const request = { dataset: resolve(folder), output: resolve(output), frames, resolution, consent };
     const run = createRunFolder(parsed.text('run') ?? output.replace(/\.glb$/, '.run'), configFrom(parsed), request);
     return { run, dataset, isResumed: false };
+}
+
+/** Checkpoint folders of `--average RUN,RUN`. */
+function averagedRuns(parsed: Parsed): string[] {
+    const runs = parsed.text('average')?.split(',') ?? [];
+    return runs.map((run) => openRunFolder(run).checkpoints);
 }
 
 function configFrom(parsed: Parsed): TrainConfig {
