@@ -42,7 +42,7 @@ const faceWeightsFields = {
 export const FACE_WEIGHTS: GpuStruct<typeof faceWeightsFields> = defineStruct('FaceWeights', faceWeightsFields);
 
 const faceFrameFields = { speech: ['vec4f', 16], firstSplat: 'u32', movingCount: 'u32' } as const;
-/** One instant of the face: the part of layer 0 that all splats share, bias included, and the range that moves. */
+/** One instant of the face: the part of layer 0 that all splats share (the bias is baked) and the range that moves. */
 export const FACE_FRAME: GpuStruct<typeof faceFrameFields> = defineStruct('FaceFrame', faceFrameFields);
 
 const mouthWeightsFields = {

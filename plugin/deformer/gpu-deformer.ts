@@ -80,7 +80,7 @@ export function deformKernel(name: BranchName, precision: FeaturePrecision): Ker
 /** What one instant of speech and expression is to the kernels: the parts of Eqs. 6-9 that all splats share. */
 export interface SharedActivations {
     readonly face: {
-        /** Shared part of layer 0, bias included `[64]`. */
+        /** Shared part of layer 0 `[64]`; the bias is in the baked features. */
         readonly speech: Float32Array;
     };
     readonly mouth: {
