@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { delimiter, join } from 'node:path';
 
 /** Names under which Chromium and Chrome are installed, the plain build first. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
@@ -9,12 +11,18 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
  *
  * Each candidate is run once with `--version`: on Ubuntu `chromium-browser` may be a script that only asks for a snap.
  *
- * @returns {string | undefined} a command or path; undefined when there is none.
+ * @returns {string | undefined} its path, as browser drivers want it; undefined when there is none.
  */
 export function findChromium() {
     const chosen = process.env['PGS_CHROMIUM'];
     if (chosen) return chosen;
-    return [...NAMES, playwrightChromium()].find((candidate) => candidate !== undefined && runs(candidate));
+    return [...NAMES.map(onPath), playwrightChromium()].find((path) => path !== undefined && runs(path));
+}
+
+/** The file that a command name stands for. @param {string} name */
+function onPath(name) {
+    const folders = (process.env['PATH'] ?? '').split(delimiter);
+    return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 function playwrightChromium() {

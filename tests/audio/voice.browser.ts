@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { build } from 'vite';
@@ -39,14 +38,7 @@ async function bundle(): Promise<string> {
     return outputs[0]?.output[0]?.code ?? '';
 }
 
-/** Path of the browser; `findChromium` may give a command on the PATH, which Playwright does not look up. */
-function chromiumPath(): string | undefined {
-    const command = findChromium();
-    if (command === undefined || command.includes('/')) return command;
-    return spawnSync('sh', ['-c', `command -v ${command}`], { encoding: 'utf8' }).stdout.trim();
-}
-
-const executablePath = chromiumPath();
+const executablePath = findChromium();
 
 describe.skipIf(executablePath === undefined)('voice in Chromium', () => {
     let browser: Browser | undefined;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { build, preview, type PreviewServer } from 'vite';
-import { chromiumPath, WEBGPU_FLAGS } from '../sandbox/chromium.js';
+import { findChromium } from '../../scripts/chromium.mjs';
+import { WEBGPU_FLAGS } from './webgpu-flags.js';
 
 /** A page of ours in a real browser with software WebGPU. */
 export interface BrowserPage {
@@ -15,7 +16,7 @@ export interface BrowserPage {
 
 /** Why there is no browser, for `skip`; undefined when there is one. */
 export function missingBrowser(): string | undefined {
-    return chromiumPath() === undefined ? 'no Chromium (set PGS_CHROMIUM)' : undefined;
+    return findChromium() === undefined ? 'no Chromium (set PGS_CHROMIUM)' : undefined;
 }
 
 /**
@@ -46,7 +47,7 @@ export async function openPageAsync(
         preview: { port: 0, host: 'localhost' },
     });
     const browser: Browser = await chromium.launch({
-        executablePath: chromiumPath() as string,
+        executablePath: findChromium() as string,
         args: [...WEBGPU_FLAGS],
     });
     const page = await browser.newPage({ viewport: size, deviceScaleFactor: 1 });

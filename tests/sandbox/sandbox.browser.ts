@@ -7,12 +7,13 @@ import { build, preview, type PreviewServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeHead } from '../../plugin/core/index.js';
 import { makeHead } from '../helpers/make-head.js';
-import { chromiumPath, WEBGPU_FLAGS } from './chromium.js';
+import { findChromium } from '../../scripts/chromium.mjs';
+import { WEBGPU_FLAGS } from '../helpers/webgpu-flags.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const output = resolve(root, 'tests/output');
 const avatar = resolve(root, 'sandbox/public/avatars/ava.glb');
-const executablePath = chromiumPath();
+const executablePath = findChromium();
 
 /** Above the width at which the panel starts open. */
 const SIZE = { width: 800, height: 600 };

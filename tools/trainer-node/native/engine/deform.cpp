@@ -218,8 +218,7 @@ void deform_forward(Context& ctx, int branch, const real* audio_feat, const real
     for (double reg : chunk_reg) s.regulariser += n > 0 ? reg / n : 0;
 }
 
-void deform_backward(Context& ctx, int branch, const real* audio_feat, const real* expression, ViewPass& view,
-                     const std::vector<SplatGrad>& v_splats, real* v_audio_feat) {
+void deform_backward(Context& ctx, int branch, const real* audio_feat, const real* expression, ViewPass& view, real* v_audio_feat) {
     Branch& b = ctx.branch[branch];
     const BranchDims& d = BRANCH_DIMS[branch];
     DeformPass& s = view.deform;
@@ -250,7 +249,7 @@ void deform_backward(Context& ctx, int branch, const real* audio_feat, const rea
         real *v_y = &s.v_y[size_t(begin) * Y_PAD], *v_h1 = &s.v_h1[size_t(begin) * H], *v_h2 = &s.v_h2[size_t(begin) * H];
         real* v_feat = &s.v_feat[size_t(begin) * FEAT_PAD];
         for (int r = 0; r < rows; r++) {
-            const SplatGrad& g = v_splats[s.moving[begin + r]];
+            const SplatGrad& g = view.v_splats[s.moving[begin + r]];
             const real* y = &s.y[size_t(begin + r) * Y_PAD];
             for (int k = 0; k < Y_PAD; k++) {
                 real v = 0;

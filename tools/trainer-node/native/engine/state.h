@@ -113,6 +113,7 @@ struct ViewPass {
     FrameGrad frame_grad;
     std::vector<PairGrad> slots;
     std::vector<ProjectedGrad> projected_grads;
+    std::vector<SplatGrad> v_splats;
     std::vector<SplatStats> stats;
 };
 
@@ -149,9 +150,8 @@ void encoder_backward(Encoder& encoder, EncoderPass& pass); /* reads pass.v_feat
 void nets_init(Context& ctx, int branch, int plane_base, double plane_finest);
 /* Fills view.deform and moves view.splats. audio_feat [32], expression [E]. */
 void deform_forward(Context& ctx, int branch, const real* audio_feat, const real* expression, ViewPass& view);
-/* Splat gradients in, parameter gradients out; v_audio_feat [32] is added to. */
-void deform_backward(Context& ctx, int branch, const real* audio_feat, const real* expression, ViewPass& view,
-                     const std::vector<SplatGrad>& v_splats, real* v_audio_feat);
+/* Splat gradients (view.v_splats) in, parameter gradients out; v_audio_feat [32] is added to. */
+void deform_backward(Context& ctx, int branch, const real* audio_feat, const real* expression, ViewPass& view, real* v_audio_feat);
 
 /* step.cpp */
 struct StepLoss {

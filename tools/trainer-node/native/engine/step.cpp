@@ -94,16 +94,16 @@ void project_all(Context& ctx, int branch, const Camera& camera, ViewPass& view)
 }
 
 /* Gradients of the projected splats to the parameters; also the density statistics of Eqs. 1-5. */
-void project_backward(Context& ctx, int branch, const Camera& camera, ViewPass& view, std::vector<SplatGrad>& v_splats, bool statistics) {
+void project_backward(Context& ctx, int branch, const Camera& camera, ViewPass& view, bool statistics) {
     Branch& b = ctx.branch[branch];
     const int degree = std::min(int(ctx.setting("sh.degree")), b.sh_degree), k = b.sh_k();
     const real half_w = real(0.5) * real(ctx.data.width), half_h = real(0.5) * real(ctx.data.height);
-    v_splats.assign(b.n, SplatGrad{});
+    view.v_splats.assign(b.n, SplatGrad{});
     ctx.pool.ranges(b.n, SPLAT_GRAIN, [&](int begin, int end, int) {
         for (int i = begin; i < end; i++) {
             if (view.projected[i].radius == 0) continue;
             const ProjectedGrad& g = view.projected_grads[i];
-            SplatGrad& out = v_splats[i];
+            SplatGrad& out = view.v_splats[i];
             project_splat_vjp(camera, view.splats[i], &b.sh.value[size_t(i) * k * 3], degree, view.projected[i], g, out, &b.sh.grad[size_t(i) * k * 3]);
             for (int c = 0; c < 3; c++) {
                 b.means.grad[size_t(i) * 3 + c] += out.mean[c];
@@ -213,17 +213,16 @@ static void branch_backward(Context& ctx, int branch, int frame, bool deform, bo
         Timer timer(ctx, "rasterBackward");
         rasterize_backward(ctx.pool, view.projected, view.bins, view.frame, view.frame_grad, view.slots, view.projected_grads, view.stats);
     }
-    static thread_local std::vector<SplatGrad> v_splats;
     {
         Timer timer(ctx, "projectBackward");
-        project_backward(ctx, branch, data.camera, view, v_splats, statistics);
+        project_backward(ctx, branch, data.camera, view, statistics);
     }
     if (!deform) return;
     EncoderPass& audio = ctx.audio[branch];
     audio.v_feat.assign(PGS_AUDIO_FEAT_DIM, real(0));
     {
         Timer timer(ctx, "deformBackward");
-        deform_backward(ctx, branch, audio.feat.data(), data.expression.data(), view, v_splats, audio.v_feat.data());
+        deform_backward(ctx, branch, audio.feat.data(), data.expression.data(), view, audio.v_feat.data());
     }
     Timer timer(ctx, "encoder");
     encoder_backward(ctx.encoder, audio);

@@ -92,7 +92,8 @@ PGS_API int32_t pgs_order_set(pgs_context* ctx, int32_t branch, const int32_t* f
  * seconds. */
 PGS_API int32_t pgs_train_run(pgs_context* ctx, int32_t stage, int32_t branch_mask, int32_t n, double* stats);
 /* Loss of one frame and, with grads != 0, the gradients of every tensor (read them as "<name>.grad"); no step is taken and
- * no random number is drawn (variant 0, plain background). */
+ * no random number is drawn (variant 0, plain background). With grads, the static and deformation stages also add the view to
+ * the density statistics. */
 PGS_API int32_t pgs_loss_grad(pgs_context* ctx, int32_t stage, int32_t branch_mask, int32_t frame, int32_t grads, double* loss);
 
 /* ---- density control: the decision is TypeScript's, the rewriting of rows is ours ------------------------------------ */

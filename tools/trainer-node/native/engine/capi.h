@@ -1,0 +1,80 @@
+/* What the C edge's files share: one lock, exceptions turned into status codes, checked arguments. */
+#pragma once
+#include "../include/pgs_trainer.h"
+#include <new>
+#include <string>
+#include "state.h"
+
+struct pgs_context : pgs::Context {
+    using pgs::Context::Context;
+};
+
+namespace pgs {
+
+struct Failure {
+    int32_t status;
+    std::string message;
+};
+
+inline void require(bool ok, const std::string& message, int32_t status = PGS_E_ARGUMENT) {
+    if (!ok) throw Failure{status, message};
+}
+
+/* One call in flight, no exception past the edge. */
+template <class F> int64_t guarded(pgs_context* ctx, F&& body) {
+    if (!ctx) return PGS_E_ARGUMENT;
+    std::unique_lock<std::mutex> lock(ctx->running, std::try_to_lock);
+    if (!lock.owns_lock() || ctx->closed) return PGS_E_BUSY;
+    try {
+        return body();
+    } catch (const Failure& failure) {
+        ctx->error = failure.message;
+        return failure.status;
+    } catch (const std::bad_alloc&) {
+        ctx->error = "memory: the allocation failed. Train fewer frames, a smaller picture or fewer splats.";
+        return PGS_E_MEMORY;
+    } catch (const std::exception& e) {
+        ctx->error = e.what();
+        return PGS_E_ARGUMENT;
+    }
+}
+
+inline Branch& branch_of(pgs_context* ctx, int32_t branch) {
+    require(branch == FACE || branch == MOUTH, "branch: expected 0 (face) or 1 (mouth), got " + std::to_string(branch) + ".");
+    return ctx->branch[branch];
+}
+
+inline void require_frame(pgs_context* ctx, int32_t frame) {
+    require(frame >= 0 && size_t(frame) < ctx->data.frames.size() && !ctx->data.frames[frame].rgb.empty(),
+            "frame: expected one of the " + std::to_string(ctx->data.frames.size()) + " frames put with pgs_data_frame, got " + std::to_string(frame) + ".");
+}
+
+inline void require_model(pgs_context* ctx, int32_t mask, bool deform) {
+    for (int b = 0; b < BRANCHES; b++) {
+        if (!(mask & (1 << b))) continue;
+        require(ctx->branch[b].n > 0, std::string(BRANCH_NAMES[b]) + ": expected splats, got none. Call pgs_splats_resize first.");
+        require(!deform || ctx->branch[b].planes.size() > 0, std::string(BRANCH_NAMES[b]) + ": expected networks. Call pgs_nets_init first.");
+    }
+    require(!deform || ctx->encoder.fc[1].weight.size() > 0, "encoder: expected weights. Call pgs_encoder_init first.");
+    require(!deform || !ctx->data.mel.empty(), "audio: expected feature frames. Call pgs_data_audio first.");
+}
+
+template <class T> inline void set_camera(CameraT<T>& camera, const double* viewmat, double fx, double fy, double cx, double cy, int width, int height) {
+    for (int i = 0; i < 12; i++) camera.view[i] = T(viewmat[i]);
+    for (int c = 0; c < 3; c++)
+        camera.centre[c] = T(-(viewmat[c] * viewmat[3] + viewmat[4 + c] * viewmat[7] + viewmat[8 + c] * viewmat[11]));
+    camera.fx = T(fx);
+    camera.fy = T(fy);
+    camera.cx = T(cx);
+    camera.cy = T(cy);
+    camera.lim_x = T(PGS_FOV_CLAMP * 0.5 * width / fx);
+    camera.lim_y = T(PGS_FOV_CLAMP * 0.5 * height / fy);
+    camera.width = width;
+    camera.height = height;
+}
+
+inline void resize_statistics(Branch& b) {
+    for (auto* values : {&b.grad_accum, &b.weight_accum, &b.grad_accum_plain, &b.view_count, &b.max_contribution}) values->assign(b.n, real(0));
+}
+
+}  // namespace pgs
