@@ -45,18 +45,32 @@ describe('the curriculum', () => {
             expect([...curriculum.order(branch, config.iterations.static - 100, 200)]).toEqual(parts);
         }
     });
-    it('sweeps blinks from open to closed', () => {
+    it('shows closed eyes every eighth time that the face moves, and in the static stage no more than chance does', () => {
+        const isClosed = (i: number): boolean => i % 40 === 7;
         const curriculum = new Curriculum(
             config,
             facts(
                 () => 50,
-                (i) => (i * 37) % 200,
+                (i) => (isClosed(i) ? 0.9 : 0.1),
             ),
         );
-        const sweep = (at: number): number =>
-            ((curriculum.order('face', at - (at % 15) + 14, 1)[0] as number) * 37) % 200;
-        expect(sweep(100)).toBeLessThan(20);
-        expect(sweep(fitted - 200)).toBeGreaterThan(180);
+        const share = (first: number): number =>
+            curriculum.order('face', first, 1200).filter((frame) => isClosed(frame)).length / 1200;
+        expect(share(0)).toBeLessThan(0.04);
+        // An eighth by order, and a fortieth of the rest by chance.
+        expect(share(config.iterations.static)).toBeCloseTo(1 / config.blinkEvery + 0.02, 1);
+        expect(share(config.iterations.static)).toBeGreaterThan(1 / config.blinkEvery);
+    });
+    it('takes half-closed lids for no blink where nobody closes the eyes', () => {
+        const curriculum = new Curriculum(
+            config,
+            facts(
+                () => 50,
+                (i) => (i === 3 ? 0.15 : 0),
+            ),
+        );
+        const shown = curriculum.order('face', config.iterations.static, 1000).filter((frame) => frame === 3);
+        expect(shown.length).toBeLessThan(20);
     });
     it('shows the mouth branch only frames that show the mouth, the widest in the static stage', () => {
         const curriculum = new Curriculum(
@@ -84,11 +98,11 @@ describe('the curriculum', () => {
 
 describe('the schedule', () => {
     const total = totalIterations(config);
-    it('decays the means log-linearly by a hundred and the networks by ten', () => {
+    it('decays the means log-linearly by a hundred and the networks to their share', () => {
         const [first, last] = [rateScalars(config, 0, 0.5), rateScalars(config, fitted, 0.5)];
         expect(first['lr.means']).toBeCloseTo(0.5 * 1.6e-4, 8);
         expect((last['lr.means'] as number) / (first['lr.means'] as number)).toBeCloseTo(0.01, 4);
-        expect((last['lr.layers'] as number) / (first['lr.layers'] as number)).toBeCloseTo(0.1, 4);
+        expect((last['lr.layers'] as number) / (first['lr.layers'] as number)).toBeCloseTo(config.lr.netsFinal, 4);
     });
     it('raises the SH degree to the configured one and keeps it', () => {
         expect(

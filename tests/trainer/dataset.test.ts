@@ -121,6 +121,12 @@ const FAULTS: readonly (readonly [string, Edit, string])[] = [
     ['a missing expression', frame((j) => (j['expression'] = [0.1])), 'expression: expected 2'],
     ['an expression above 1', frame((j) => (j['expression'] = [0.1, 5])), 'numbers 0..1'],
     ['a lips box inside out', frame((j) => (j['lips'] = [9, 9, 1, 1])), 'lips'],
+    ['landmark names that are no texts', file('landmarks.json', '{"names": [1]}'), 'landmarks.json names'],
+    [
+        'fewer landmarks than names',
+        file('landmarks.json', '{"names": ["eye_a", "eye_b"]}'),
+        'landmarks: expected 2 points',
+    ],
     ['no mouth opening', frame((j) => delete j['mouthOpen']), 'mouthOpen'],
     ['no sound', gone('audio.wav'), 'audio.wav'],
     ['a sound that is no WAV', file('audio.wav', 'hello'), 'WAV'],
@@ -189,6 +195,26 @@ describe('a dataset folder', () => {
         expect(small.frames[0]?.lips[2]).toBeCloseTo((whole.frames[0]?.lips[2] as number) / 2);
         expect(small.samples).toHaveLength(6 * 640);
         expect((await decodeFrame(small, 5)).labels).toHaveLength(256);
+    });
+
+    it('boxes eyes and brows from the landmarks that are named so, and scales the box', async () => {
+        const folder = await editedCopy(async (copy) => {
+            await file('landmarks.json', '{"names": ["lip_a", "eye_a", "brow_b"]}')(copy);
+            const lines = (await readFile(join(copy, 'frames.jsonl'), 'utf8')).trim().split('\n');
+            const points = {
+                landmarks: [
+                    [1, 30],
+                    [8, 12],
+                    [18, 10],
+                ],
+            };
+            const edited = lines.map((line) => JSON.stringify({ ...(JSON.parse(line) as object), ...points }));
+            await writeFile(join(copy, 'frames.jsonl'), edited.join('\n'));
+        });
+        // 12 % of the width of 10 px on every side.
+        expect([...((await openDataset(folder)).frames[0]?.eyes ?? [])]).toEqual([6.8, 8.8, 19.2, 13.2]);
+        expect((await openDataset(folder, { resolution: 16 })).frames[0]?.eyes?.[2]).toBeCloseTo(9.6);
+        expect((await openDataset(sound)).frames[0]?.eyes).toBeNull();
     });
 
     it('maps label ids of its own to the engine', async () => {

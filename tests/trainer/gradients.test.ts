@@ -47,6 +47,8 @@ function openScene(): Engine {
         viewmat: Float64Array.of(0.995, 0.0998, 0, 0.01, 0.0998, -0.995, 0, 0, 0, 0, -1, 0.5, 0, 0, 0, 1),
         expression: Float64Array.of(0.3, 0.7, 0.1),
         lips: Float64Array.of(7, 10, 17, 19),
+        eyes: Float64Array.of(6, 3, 18, 8.5),
+        mouthOpen: 0.4,
     });
     engine.dataAudio(
         1,
@@ -68,14 +70,18 @@ function openScene(): Engine {
         put(engine, `${branch}.planes`, () => signed() * 0.1);
         put(engine, `${branch}.mlp2.weight`, () => signed() * 0.3);
     }
+    put(engine, 'encoder.opening.weight', () => signed() * 0.3);
     // Biases away from zero: an activation exactly at a rectifier's corner has no derivative to compare with.
     for (const name of engine.tensorNames()) if (name.endsWith('.bias')) put(engine, name, () => signed() * 0.2);
     engine.set('sh.degree', 2);
     engine.set('weight.alpha', 0.05);
     engine.set('weight.delta', 0.01);
     engine.set('weight.lips', 2);
+    engine.set('weight.eyes', 3);
     return engine;
 }
+
+type LossOf = (engine: Engine, grads: boolean) => Promise<number>;
 
 interface Comparison {
     readonly checked: number;
@@ -84,15 +90,22 @@ interface Comparison {
     readonly where: string;
 }
 
+/** Half the squared error of the mouth opening over three drawn windows, noise and dropout included. */
+const HEARING: LossOf = (engine, grads) => engine.hearingLoss(Int32Array.of(0, 0, 0), grads);
+
+const stageLoss =
+    (stage: NativeStage, branches: readonly BranchName[]): LossOf =>
+    (engine, grads) =>
+        engine.lossGrad(stage, branches, 0, grads);
+
 async function compare(
     engine: Engine,
-    stage: NativeStage,
-    branches: readonly BranchName[],
+    loss: LossOf,
     name: string,
     spoil: { readonly beforeGradient?: () => void; readonly afterGradient?: () => void } = {},
 ): Promise<Comparison> {
     spoil.beforeGradient?.();
-    await engine.lossGrad(stage, branches, 0, true);
+    await loss(engine, true);
     spoil.afterGradient?.();
     const gradient = Float64Array.from(engine.tensorGet(`${name}.grad`));
     const values = engine.tensorGet(name);
@@ -105,7 +118,7 @@ async function compare(
         values[i] = x + offset;
         engine.tensorSet(name, values);
         values[i] = x;
-        return engine.lossGrad(stage, branches, 0, false);
+        return loss(engine, false);
     };
     /** Five-point central difference, and how far the slopes on both sides of the point are apart. */
     const difference = async (i: number, h: number): Promise<{ slope: number; kink: number }> => {
@@ -148,7 +161,7 @@ async function compare(
 function trainedTensors(engine: Engine, stage: NativeStage): string[] {
     const all = engine
         .tensorNames()
-        .filter((name) => !/\.adam[12]$|Accum|viewCount|maxContribution|^step\./.test(name));
+        .filter((name) => !/\.adam[12]$|Accum|viewCount|maxContribution|^step\.|^encoder\.opening/.test(name));
     if (stage === 'finetune') return all.filter((name) => /\.(sh|logitOpacities)$/.test(name));
     if (stage === 'static') return all.filter((name) => /\.(means|quats|logScales|logitOpacities|sh)$/.test(name));
     return all;
@@ -171,7 +184,7 @@ describe('hand-written gradients agree with central differences in float64', () 
             const names = trainedTensors(engine, stage);
             expect(names.length).toBeGreaterThanOrEqual(stage === 'deform' ? 45 : 4);
             for (const name of names) {
-                const result = await compare(engine, stage, BRANCH_NAMES, name);
+                const result = await compare(engine, stageLoss(stage, BRANCH_NAMES), name);
                 worst = Math.max(worst, result.worst);
                 expect(result.worst, `${stage}: ${result.where}`).toBeLessThan(TOLERANCE);
                 expect(
@@ -182,9 +195,24 @@ describe('hand-written gradients agree with central differences in float64', () 
         },
     );
 
+    it('of every tensor that hearing trains, windows changed and activations dropped, seed 11', async () => {
+        engine.set('audio.noise', 0.3);
+        engine.set('audio.jitter', 1);
+        engine.set('audio.dropout', 0.3);
+        engine.set('audio.specAugment', 7);
+        const names = engine.tensorNames().filter((name) => /^encoder\..*(weight|bias)$/.test(name));
+        expect(names).toHaveLength(14);
+        for (const name of names) {
+            const result = await compare(engine, HEARING, name);
+            worst = Math.max(worst, result.worst);
+            expect(result.worst, `hearing: ${result.where}`).toBeLessThan(TOLERANCE);
+            expect(result.checked, `hearing ${name}: partials away from corners`).toBeGreaterThanOrEqual(1);
+        }
+    });
+
     it('refuse a backward pass that belongs to a loss one part in ten thousand off', async () => {
         // The analytic gradient is taken with another weight than the differences are: the fault a wrong constant would make.
-        const result = await compare(engine, 'static', BRANCH_NAMES, 'face.sh', {
+        const result = await compare(engine, stageLoss('static', BRANCH_NAMES), 'face.sh', {
             beforeGradient: () => engine.set('weight.dssim', 0.2 * 1.0001),
             afterGradient: () => engine.set('weight.dssim', 0.2),
         });

@@ -19,6 +19,9 @@ const STREAM: Readonly<Record<BranchName, number>> = { face: 0xf0, mouth: 0xf1 }
 /** Share of the mouth frames, widest open first, that the static stage sees: about the lineage's top twentieth of AU25. */
 const STATIC_MOUTH_SHARE = 0.05;
 const MIN_STATIC_MOUTH = 4;
+/** Eyes count as closed from this share of the clip's tightest blink on, and never below {@link MIN_BLINK}. */
+const CLOSED_SHARE = 0.4;
+const MIN_BLINK = 0.2;
 /** Share of the mouth frames, widest first, that count as wide open. */
 const WIDE_SHARE = 0.35;
 
@@ -29,17 +32,17 @@ const WIDE_SHARE = 0.35;
 export class Curriculum {
     readonly #config: TrainConfig;
     readonly #facts: FrameFacts;
-    /** Training frames by rising blink. */
-    readonly #byBlink: Int32Array;
+    /** Training frames with closed or closing eyes; none where nobody blinks. */
+    readonly #closed: Int32Array;
     /** Training frames that show the mouth, widest open first. */
     readonly #byOpening: Int32Array;
 
     public constructor(config: TrainConfig, facts: FrameFacts) {
         this.#config = config;
         this.#facts = facts;
-        this.#byBlink = facts.train
-            .slice()
-            .sort((a, b) => (facts.blink[a] as number) - (facts.blink[b] as number) || a - b);
+        const blinkOf = (frame: number): number => facts.blink[frame] as number;
+        const tightest = facts.train.reduce((most, frame) => Math.max(most, blinkOf(frame)), 0);
+        this.#closed = facts.train.filter((frame) => blinkOf(frame) > Math.max(MIN_BLINK, CLOSED_SHARE * tightest));
         const opening = facts.train
             .slice()
             .sort((a, b) => (facts.mouthPixels[b] as number) - (facts.mouthPixels[a] as number) || a - b);
@@ -63,15 +66,14 @@ export class Curriculum {
 
     #face(iteration: number): number {
         const { blinkEvery, faceOpeningEvery, iterations } = this.#config;
-        const sweep = iterations.static + iterations.deform;
-        if (iteration < sweep && iteration % blinkEvery === blinkEvery - 1) {
-            // Eyes open at the start, closed at the end: the sweep's window is a thirtieth of the list on each side.
-            return this.#near(this.#byBlink, iteration / sweep, 'face', iteration);
+        const fitted = iterations.static + iterations.deform;
+        if (iteration < iterations.static) return this.#epochDraw(this.#facts.train, 'face', iteration);
+        if (iteration < fitted && iteration % blinkEvery === blinkEvery - 1 && this.#closed.length > 0) {
+            return this.#anyOf(this.#closed, 'face', 3, iteration);
         }
-        if (iteration >= iterations.static && iteration % faceOpeningEvery === 1) {
+        if (iteration % faceOpeningEvery === 1) {
             const widest = Math.max(1, Math.ceil(this.#byOpening.length * WIDE_SHARE));
-            const random = randomStream(this.#config.seed, STREAM.face, 4, iteration);
-            return this.#byOpening[Math.floor(random() * widest)] as number;
+            return this.#anyOf(this.#byOpening.subarray(0, widest), 'face', 4, iteration);
         }
         return this.#epochDraw(this.#facts.train, 'face', iteration);
     }
@@ -90,8 +92,7 @@ export class Curriculum {
         if (iteration % openingEvery === openingEvery - 1) {
             // Widest open first, then down to the whole list.
             const end = Math.max(1, Math.ceil(this.#byOpening.length * Math.max(STATIC_MOUTH_SHARE, progress)));
-            const random = randomStream(this.#config.seed, STREAM.mouth, 1, iteration);
-            return this.#byOpening[Math.floor(random() * end)] as number;
+            return this.#anyOf(this.#byOpening.subarray(0, end), 'mouth', 1, iteration);
         }
         return this.#epochDraw(this.#byOpening, 'mouth', iteration);
     }
@@ -103,10 +104,8 @@ export class Curriculum {
         return order[iteration % list.length] as number;
     }
 
-    #near(list: Int32Array, share: number, branch: BranchName, iteration: number): number {
-        const half = list.length / 30;
-        const random = randomStream(this.#config.seed, STREAM[branch], 3, iteration);
-        const at = share * (list.length - 1) + (2 * random() - 1) * half;
-        return list[Math.max(0, Math.min(list.length - 1, Math.round(at)))] as number;
+    #anyOf(list: Int32Array, branch: BranchName, purpose: number, iteration: number): number {
+        const random = randomStream(this.#config.seed, STREAM[branch], purpose, iteration);
+        return list[Math.floor(random() * list.length)] as number;
     }
 }

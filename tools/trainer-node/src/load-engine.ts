@@ -35,6 +35,8 @@ export async function loadFrames(
                 viewmat: frame.viewmat,
                 expression: frame.expression,
                 lips: frame.lips,
+                eyes: frame.eyes,
+                mouthOpen: frame.mouthOpen,
             });
             let count = 0;
             for (let p = 0; p < labels.length; p++) if (labels[p] === LABEL_IDS.mouth) count++;

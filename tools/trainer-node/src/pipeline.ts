@@ -6,7 +6,8 @@ import type { Dataset } from './dataset/dataset.js';
 import { DensityHook } from './density-hook.js';
 import { Interrupted } from './interrupted.js';
 import { averageCheckpoints, type NamedCheckpoint } from './io/average.js';
-import { readNewestCheckpoint, restoreCheckpoint, saveCheckpoint } from './io/checkpoint.js';
+import { listCheckpoints, readNewestCheckpoint, restoreCheckpoint, saveCheckpoint } from './io/checkpoint.js';
+import { learnToHear } from './hearing.js';
 import { loadAudio, loadFrames } from './load-engine.js';
 import { appendLog } from './log.js';
 import { Engine } from './native/engine.js';
@@ -86,7 +87,14 @@ async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Pro
     engine.encoderInit();
     for (const [name, value] of Object.entries(runScalars(config, dataset.header.backgroundColor)))
         engine.set(name, value);
-    const from = inputs.isResumed
+    // A run that was stopped before its first checkpoint begins anew.
+    const isResumed = inputs.isResumed && listCheckpoints(run.checkpoints).length > 0;
+    if (!isResumed) {
+        const note = hearingNotes(progress, config.hearing.steps);
+        await learnToHear(engine, config, facts.train, signal, note);
+        if (signal.aborted) throw new Interrupted(`npx pgstalker train --resume ${run.path}`);
+    }
+    const from = isResumed
         ? restoreCheckpoint(engine, resumedState(inputs), config, run.previous)
         : plantBranches(engine, inputs, hull, views);
     // A run that is resumed at its end trains no more, but is still rendered: at the degree it had.
@@ -164,5 +172,13 @@ function frameNotes(progress: Progress, total: number): (done: number) => void {
     const step = Math.max(1, Math.ceil(total / 4));
     return (done) => {
         if (done % step === 0 || done === total) progress.note(`frames ${done}/${total}`);
+    };
+}
+
+function hearingNotes(progress: Progress, total: number): (done: number, error: number) => void {
+    const step = Math.max(1, Math.ceil(total / 4));
+    return (done, error) => {
+        if (done % step === 0 || done === total)
+            progress.note(`learning to hear ${done}/${total}: mouth opening off by ${error.toFixed(3)} r.m.s.`);
     };
 }

@@ -83,12 +83,10 @@ void adam_nets(Context& ctx, int branch_mask) {
             step_param(ctx.pool, layer.bias, net_rule(ctx.setting("lr.layers"), 0), ctx.net_step);
         }
     }
-    for (Linear* group : {ctx.encoder.conv, ctx.encoder.fc}) {
-        const int count = group == ctx.encoder.conv ? 4 : 2;
-        for (int i = 0; i < count; i++) {
-            step_param(ctx.pool, group[i].weight, net_rule(ctx.setting("lr.encoder"), 0), ctx.net_step);
-            step_param(ctx.pool, group[i].bias, net_rule(ctx.setting("lr.encoder"), 0), ctx.net_step);
-        }
+    const AdamRule weights = net_rule(ctx.setting("lr.encoder"), ctx.setting("decay.encoder")), biases = net_rule(ctx.setting("lr.encoder"), 0);
+    for (Linear* layer : encoder_layers(ctx.encoder)) {
+        step_param(ctx.pool, layer->weight, weights, ctx.net_step);
+        step_param(ctx.pool, layer->bias, biases, ctx.net_step);
     }
 }
 

@@ -5,7 +5,7 @@ using namespace pgs;
 
 extern "C" {
 
-int32_t pgs_abi_version(void) { return 1; }
+int32_t pgs_abi_version(void) { return 2; }
 int32_t pgs_real_bytes(void) { return int32_t(sizeof(real)); }
 const char* pgs_build_info(void) {
     return "g++ " __VERSION__
@@ -76,7 +76,7 @@ int32_t pgs_data_begin(pgs_context* ctx, int32_t frames, int32_t width, int32_t 
     }));
 }
 
-int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, const uint8_t* labels, const double* viewmat, const double* expression, const double* lips) {
+int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, const uint8_t* labels, const double* viewmat, const double* expression, const double* lips, const double* eyes, double mouth_open) {
     return int32_t(guarded(ctx, [&] {
         Dataset& d = ctx->data;
         require(rgb && labels && viewmat && (expression || d.expressions == 0) && lips, "pgs_data_frame: expected no null pointer.");
@@ -102,6 +102,8 @@ int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, cons
         f.expression.assign(d.expressions, real(0));
         for (int i = 0; i < d.expressions; i++) f.expression[i] = real(expression[i]);
         for (int i = 0; i < 4; i++) f.lips[i] = real(lips[i]);
+        for (int i = 0; i < 4 && eyes; i++) f.eyes[i] = real(eyes[i]);
+        f.mouth_open = mouth_open;
         return PGS_OK;
     }));
 }

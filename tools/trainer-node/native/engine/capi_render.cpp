@@ -94,9 +94,8 @@ int32_t pgs_encode_audio(pgs_context* ctx, int32_t first, int32_t count, float* 
     return int32_t(guarded(ctx, [&] {
         require(out && count >= 0 && !ctx->data.mel.empty() && ctx->encoder.fc[1].weight.size() > 0, "pgs_encode_audio: expected audio and encoder.");
         EncoderPass pass;
-        pass.act[0].resize(size_t(PGS_MEL_BANDS) * PGS_WINDOW_FRAMES);
         for (int i = 0; i < count; i++) {
-            encoder_window(ctx->data, first + i, 0, 0, 0, pass.act[0].data());
+            encoder_window(ctx->data, first + i, WindowDraw(), pass);
             encoder_forward(ctx->encoder, pass);
             for (int k = 0; k < PGS_AUDIO_FEAT_DIM; k++) out[size_t(i) * PGS_AUDIO_FEAT_DIM + k] = float(pass.feat[k]);
         }

@@ -27,9 +27,14 @@ const char* const STAGE_NAMES[3] = {"static", "deformation", "fine-tuning"};
 
 int next_frame(Branch& b) { return b.order[size_t(b.cursor++ % int64_t(b.order.size()))]; }
 
-void zero_encoder(Encoder& encoder) {
-    for (Linear& layer : encoder.conv) layer.weight.zero_grad(), layer.bias.zero_grad();
-    for (Linear& layer : encoder.fc) layer.weight.zero_grad(), layer.bias.zero_grad();
+void require_hearing(pgs_context* ctx, const int32_t* frames, int32_t count) {
+    require(frames && count > 0 && count <= 4096, "hearing: expected 1..4096 frames.");
+    require(ctx->encoder.fc[1].weight.size() > 0, "encoder: expected weights. Call pgs_encoder_init first.");
+    require(!ctx->data.mel.empty(), "audio: expected feature frames. Call pgs_data_audio first.");
+    for (int i = 0; i < count; i++) {
+        require(frames[i] >= 0 && size_t(frames[i]) < ctx->data.frames.size(), "hearing: expected frames of the dataset, got " + std::to_string(frames[i]) + ".");
+        require(std::isfinite(ctx->data.frames[frames[i]].mouth_open), "hearing: expected how far the mouth is open in frame " + std::to_string(frames[i]) + ".");
+    }
 }
 
 void copy_rows(std::vector<real>& values, int row, const std::vector<int>& source, bool zero_new, int survivors) {
@@ -124,6 +129,35 @@ int32_t pgs_loss_grad(pgs_context* ctx, int32_t stage, int32_t branch_mask, int3
             for (int b = 0; b < BRANCHES; b++)
                 if (branch_mask & (1 << b)) *loss += branch_loss(*ctx, stage, b, frame, draw, grads != 0).total;
         }
+        return PGS_OK;
+    }));
+}
+
+int32_t pgs_hearing_run(pgs_context* ctx, const int32_t* frames, int32_t count, int32_t batch, double* loss) {
+    return int32_t(guarded(ctx, [&] {
+        require(batch > 0 && count % batch == 0 && loss, "pgs_hearing_run: expected whole batches and room for the loss.");
+        ctx->cancel = false;
+        double total = 0;
+        for (int first = 0; first < count && !ctx->cancel; first += batch) {
+            require_hearing(ctx, frames + first, batch);
+            double& iteration = ctx->settings["iteration"];
+            const double value = hearing_loss(*ctx, frames + first, batch, int64_t(iteration), true);
+            require_finite(ctx, value, "hearing", int64_t(iteration));
+            adam_nets(*ctx, 0);
+            total += value;
+            iteration += 1;
+        }
+        *loss = total / (count / batch);
+        require(!ctx->cancel, "cancelled while learning to hear.", PGS_E_CANCELLED);
+        return PGS_OK;
+    }));
+}
+
+int32_t pgs_hearing_loss(pgs_context* ctx, const int32_t* frames, int32_t count, int32_t grads, double* loss) {
+    return int32_t(guarded(ctx, [&] {
+        require(loss != nullptr, "pgs_hearing_loss: expected room for the loss.");
+        require_hearing(ctx, frames, count);
+        *loss = hearing_loss(*ctx, frames, count, int64_t(ctx->setting("iteration")), grads != 0);
         return PGS_OK;
     }));
 }

@@ -30,6 +30,7 @@ Param* find_param(Context& ctx, const std::string& name) {
             if (layer == "conv" + std::to_string(i)) return linear_param(ctx.encoder.conv[i], part);
         for (int i = 0; i < 2; i++)
             if (layer == "fc" + std::to_string(i)) return linear_param(ctx.encoder.fc[i], part);
+        if (layer == "opening") return linear_param(ctx.encoder.opening, part);
         return nullptr;
     }
     for (int branch = 0; branch < BRANCHES; branch++) {
@@ -97,7 +98,7 @@ std::vector<std::string> stored_tensors(Context& ctx) {
             for (const char* part : {".weight", ".bias"}) add(prefix + layer + part);
         for (const char* field : {"gradAccum", "weightAccum", "gradAccumPlain", "viewCount", "maxContribution"}) out.push_back(prefix + field);
     }
-    for (const char* layer : {"conv0", "conv1", "conv2", "conv3", "fc0", "fc1"})
+    for (const char* layer : {"conv0", "conv1", "conv2", "conv3", "fc0", "fc1", "opening"})
         for (const char* part : {".weight", ".bias"}) add(std::string("encoder.") + layer + part);
     for (const std::string& name : params)
         for (const char* suffix : {"", ".adam1", ".adam2"}) out.push_back(name + suffix);

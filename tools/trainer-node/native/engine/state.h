@@ -1,11 +1,13 @@
 /* What a context holds: parameters with their Adam moments, the two branches, the encoder, the dataset, the settings. */
 #pragma once
 #include <atomic>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <string>
 #include <vector>
 #include "../core/planes.h"
+#include "../core/rng.h"
 #include "../cpu/loss.h"
 #include "../cpu/raster.h"
 #include "settings.h"
@@ -67,7 +69,12 @@ struct Branch {
 struct Encoder {
     static constexpr int CHANNELS[5] = {PGS_MEL_BANDS, 32, 32, 64, 64};
     Linear conv[4], fc[2]; /* conv weights [out, in, 3] */
+    Linear opening;        /* f_a -> how far the mouth is open; only the hearing steps use it, no asset holds it */
 };
+
+inline std::vector<Linear*> encoder_layers(Encoder& e) {
+    return {&e.conv[0], &e.conv[1], &e.conv[2], &e.conv[3], &e.fc[0], &e.fc[1], &e.opening};
+}
 
 /* Labels as stored: the id in the low 3 bits, foreground pixels of the 3x3 neighbourhood (0..9) above. */
 struct TrainFrame {
@@ -75,6 +82,8 @@ struct TrainFrame {
     Camera camera;
     std::vector<real> expression;
     real lips[4];
+    real eyes[4] = {1, 1, 0, 0};       /* box around eyes and brows; inside out: none */
+    double mouth_open = std::nan("");  /* 0 closed .. 1; NaN: not known */
 };
 
 enum Label { BACKGROUND = 0, SKIN = 1, HAIR = 2, INSIDE_MOUTH = 3, TORSO = 4 };
@@ -89,7 +98,7 @@ struct Dataset {
 
 /* Activations of one encoder pass, kept for the backward pass. */
 struct EncoderPass {
-    std::vector<real> act[5], fc_hidden, feat; /* act[0] is the input window [40,32] */
+    std::vector<real> act[5], keep, pooled, fc_hidden, feat; /* act[0] is the input window [40,32]; pooled = act[4] * keep */
     std::vector<real> v_feat;
 };
 
@@ -132,6 +141,7 @@ struct Context {
     Dataset data;
     ViewPass view[BRANCHES];
     EncoderPass audio[BRANCHES];
+    std::vector<Encoder> shards; /* of a hearing batch: each sums the gradients of its windows */
     PhotometricLoss loss;
     LossPlanes loss_x, loss_y, loss_grad;
     std::map<std::string, double> seconds; /* per pass, for pgs_bench */
@@ -142,9 +152,20 @@ struct Context {
 
 /* encoder.cpp */
 void encoder_init(Context& ctx);
-void encoder_window(const Dataset& data, int frame, int variant, int masked_first, int masked_bands, real* window);
+struct WindowDraw { /* how a training window differs from the one that the runtime would hear */
+    int variant = 0, masked_first = 0, masked_bands = 0, shift = 0;
+    double noise = 0, dropout = 0;
+    uint64_t key = 0; /* seeds noise and dropout */
+};
+WindowDraw random_window(const Context& ctx, Rng& rng);
+/* Fills pass.act[0] and pass.keep. */
+void encoder_window(const Dataset& data, int frame, const WindowDraw& draw, EncoderPass& pass);
 void encoder_forward(const Encoder& encoder, EncoderPass& pass);
 void encoder_backward(Encoder& encoder, EncoderPass& pass); /* reads pass.v_feat, adds to the parameters' gradients */
+void zero_encoder(Encoder& encoder);
+
+/* hearing.cpp: mean of (opening(f_a) - mouth_open)^2 / 2 over windows of the given frames, drawn at `iteration`; gradients are set where wanted. */
+double hearing_loss(Context& ctx, const int32_t* frames, int count, int64_t iteration, bool grads);
 
 /* deform.cpp */
 void nets_init(Context& ctx, int branch, int plane_base, double plane_finest);
@@ -158,7 +179,8 @@ struct StepLoss {
     double total = 0, l1 = 0, dssim = 0;
 };
 struct Draw { /* the random choices of one step */
-    int mel_variant = 0, masked_first = 0, masked_bands = 0;
+    WindowDraw window;
+    int expression_frame = -1; /* whose expression the face wears; -1: its own. Another's: only the lips box is compared */
     double background[3] = {0, 0, 0};
 };
 Draw plain_draw(const Context& ctx);
@@ -172,7 +194,7 @@ bool all_finite(const std::vector<real>& values);
 
 /* adam.cpp */
 void adam_splats(Context& ctx, int branch, bool colour_only);
-void adam_nets(Context& ctx, int branch_mask);
+void adam_nets(Context& ctx, int branch_mask); /* mask 0: the encoder alone */
 
 /* names.cpp: tensors by name */
 std::vector<real>* find_tensor(Context& ctx, const std::string& name);

@@ -40,11 +40,17 @@ struct Wanted {
  * The background is redrawn each step (so no splat can learn to paint it), but the picture's soft edges hold the recorded one:
  * exchange it in the share of the 3x3 neighbourhood that is background.
  */
-Wanted wanted_pixel(const TrainFrame& frame, int branch, size_t p, bool in_lips, const real recorded[3], const real drawn[3]) {
+Wanted wanted_pixel(const TrainFrame& frame, int branch, size_t p, bool in_lips, bool lips_only, const real recorded[3], const real drawn[3]) {
     const int label = frame.label[p] & 7;
     const real uncovered = real(1) - real(frame.label[p] >> 3) / real(9);
     Wanted w;
     w.care = true;
+    if (lips_only && !in_lips) {
+        w.alpha = 0;
+        w.care = false;
+        for (int c = 0; c < 3; c++) w.target[c] = drawn[c];
+        return w;
+    }
     if (branch == FACE) {
         const bool mine = label == SKIN || label == HAIR || label == TORSO;
         w.alpha = mine ? real(1) : real(-1);
@@ -60,18 +66,18 @@ Wanted wanted_pixel(const TrainFrame& frame, int branch, size_t p, bool in_lips,
     return w;
 }
 
-/* Extra L1 of the lips box (weight.lips), added to what PhotometricLoss left in loss_grad. Returns its value. */
-double lips_loss(Context& ctx, const TrainFrame& frame, const Rect& rect, double norm) {
-    const double weight = ctx.setting("weight.lips");
+/* Extra L1 inside a box x0,y0,x1,y1 px, added to what PhotometricLoss left in loss_grad. Returns its value. */
+double box_loss(Context& ctx, const real box[4], const char* weight_name, const Rect& rect, double norm) {
+    const double weight = ctx.setting(weight_name);
     if (weight == 0) return 0;
     const real scale = real(weight / norm);
     double total = 0;
-    for (int y = std::max(rect.y0, int(std::ceil(frame.lips[1]))); y < rect.y1 && real(y) <= frame.lips[3]; y++) {
+    for (int y = std::max(rect.y0, int(std::ceil(box[1]))); y < rect.y1 && real(y) <= box[3]; y++) {
         double sum = 0;
         for (int c = 0; c < 3; c++) {
             const real *x_row = ctx.loss_x.row(c, y - rect.y0), *y_row = ctx.loss_y.row(c, y - rect.y0);
             real* grad = ctx.loss_grad.row(c, y - rect.y0);
-            for (int x = std::max(rect.x0, int(std::ceil(frame.lips[0]))); x < rect.x1 && real(x) <= frame.lips[2]; x++) {
+            for (int x = std::max(rect.x0, int(std::ceil(box[0]))); x < rect.x1 && real(x) <= box[2]; x++) {
                 const int at = x - rect.x0;
                 const real diff = x_row[at] - y_row[at];
                 sum += std::abs(double(diff));
@@ -81,6 +87,12 @@ double lips_loss(Context& ctx, const TrainFrame& frame, const Rect& rect, double
         total += sum;
     }
     return total * weight / norm;
+}
+
+/* The boxes whose small motions would drown in a bust's loss. The mouth branch shows nothing at the eyes. */
+double box_losses(Context& ctx, const TrainFrame& frame, bool with_eyes, const Rect& rect, double norm) {
+    const double lips = box_loss(ctx, frame.lips, "weight.lips", rect, norm);
+    return lips + (with_eyes ? box_loss(ctx, frame.eyes, "weight.eyes", rect, norm) : 0);
 }
 
 void project_all(Context& ctx, int branch, const Camera& camera, ViewPass& view) {
@@ -151,16 +163,16 @@ Draw plain_draw(const Context& ctx) {
 Draw random_draw(const Context& ctx, int branch, int64_t iteration) {
     Draw draw = plain_draw(ctx);
     Rng rng(ctx.seed, (uint64_t(iteration) << 8) | uint64_t(branch));
-    const bool clean = rng.uniform() < ctx.setting("audio.cleanShare");
-    if (ctx.data.mel_variants > 1 && !clean) draw.mel_variant = 1 + int(rng.uniform() * (ctx.data.mel_variants - 1));
-    const int most = int(ctx.setting("audio.specAugment"));
-    if (most > 0) {
-        draw.masked_bands = int(rng.uniform() * (most + 1));
-        draw.masked_first = int(rng.uniform() * (PGS_MEL_BANDS - draw.masked_bands + 1));
-    }
+    draw.window = random_window(ctx, rng);
     if (ctx.setting("background.random") != 0)
         for (double& c : draw.background) c = rng.uniform();
+    const std::vector<int32_t>& order = ctx.branch[branch].order;
+    if (branch == FACE && rng.uniform() < ctx.setting("expression.exchange")) draw.expression_frame = order[size_t(rng.uniform() * order.size())];
     return draw;
+}
+
+static const real* expression_of(const Context& ctx, int frame, const Draw& draw) {
+    return ctx.data.frames[draw.expression_frame < 0 ? frame : draw.expression_frame].expression.data();
 }
 
 void pose_branch(Context& ctx, int branch, int frame, bool deform, const Draw& draw) {
@@ -182,12 +194,11 @@ void pose_branch(Context& ctx, int branch, int frame, bool deform, const Draw& d
     EncoderPass& audio = ctx.audio[branch];
     {
         Timer timer(ctx, "encoder");
-        audio.act[0].resize(size_t(PGS_MEL_BANDS) * PGS_WINDOW_FRAMES);
-        encoder_window(ctx.data, frame, draw.mel_variant, draw.masked_first, draw.masked_bands, audio.act[0].data());
+        encoder_window(ctx.data, frame, draw.window, audio);
         encoder_forward(ctx.encoder, audio);
     }
     Timer timer(ctx, "deformForward");
-    deform_forward(ctx, branch, audio.feat.data(), ctx.data.frames[frame].expression.data(), view);
+    deform_forward(ctx, branch, audio.feat.data(), expression_of(ctx, frame, draw), view);
 }
 
 void render_branch(Context& ctx, int branch, const Camera& camera, int width, int height, bool with_depth) {
@@ -206,7 +217,7 @@ void render_branch(Context& ctx, int branch, const Camera& camera, int width, in
 }
 
 /* The way back from dL/d pixel (view.frame_grad) to every parameter of the branch. */
-static void branch_backward(Context& ctx, int branch, int frame, bool deform, bool statistics) {
+static void branch_backward(Context& ctx, int branch, int frame, const Draw& draw, bool deform, bool statistics) {
     ViewPass& view = ctx.view[branch];
     const TrainFrame& data = ctx.data.frames[frame];
     {
@@ -222,7 +233,7 @@ static void branch_backward(Context& ctx, int branch, int frame, bool deform, bo
     audio.v_feat.assign(PGS_AUDIO_FEAT_DIM, real(0));
     {
         Timer timer(ctx, "deformBackward");
-        deform_backward(ctx, branch, audio.feat.data(), data.expression.data(), view, audio.v_feat.data());
+        deform_backward(ctx, branch, audio.feat.data(), expression_of(ctx, frame, draw), view, audio.v_feat.data());
     }
     Timer timer(ctx, "encoder");
     encoder_backward(ctx.encoder, audio);
@@ -237,6 +248,7 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
     ViewPass& view = ctx.view[branch];
     Frame& picture = view.frame;
     const Rect rect = region(ctx, branch, data);
+    const bool lips_only = draw.expression_frame >= 0;
     StepLoss out;
     if (rect.width() <= 0 && !deform) return out;
 
@@ -262,7 +274,7 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
             const int y = rect.y0 + row;
             for (int x = rect.x0; x < rect.x1; x++) {
                 const size_t p = size_t(y) * width + x, at = size_t(y) * picture.stride + x;
-                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), recorded, drawn);
+                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), lips_only, recorded, drawn);
                 const real alpha = real(1) - picture.trans[at];
                 row_alpha[y] += w.alpha > 0 ? double(real(1) - alpha) : (w.alpha < 0 ? double(alpha) : 0.0);
                 for (int c = 0; c < 3; c++) {
@@ -275,12 +287,12 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
         });
         const double weight_dssim = ctx.setting("weight.dssim");
         const LossValue value = ctx.loss.run(ctx.pool, ctx.loss_x, ctx.loss_y, 3 * pixels, weight_dssim, ctx.loss_grad);
-        const double lips = lips_loss(ctx, data, rect, 3 * pixels);
+        const double boxes = box_losses(ctx, data, branch == FACE, rect, 3 * pixels);
         out.l1 = value.l1;
         out.dssim = 3.0 * rect.width() * rect.height() / (3 * pixels) - value.ssim;
         double alpha_loss = 0;
         for (double sum : row_alpha) alpha_loss += sum / pixels;
-        out.total = out.l1 + lips + weight_dssim * out.dssim + weight_alpha * alpha_loss +
+        out.total = out.l1 + boxes + weight_dssim * out.dssim + weight_alpha * alpha_loss +
                     (deform ? ctx.setting("weight.delta") * view.deform.regulariser : 0);
         if (!grads) return out;
         const real g_alpha = real(weight_alpha / pixels);
@@ -288,7 +300,7 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
             const int y = rect.y0 + row;
             for (int x = rect.x0; x < rect.x1; x++) {
                 const size_t p = size_t(y) * width + x, at = size_t(y) * picture.stride + x;
-                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), recorded, drawn);
+                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), lips_only, recorded, drawn);
                 real v_trans = g_alpha * w.alpha; /* wanting alpha is wanting less transmittance */
                 if (w.care)
                     for (int c = 0; c < 3; c++) {
@@ -300,7 +312,7 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
             }
         });
     }
-    branch_backward(ctx, branch, frame, deform, true);
+    branch_backward(ctx, branch, frame, draw, deform, true);
     return out;
 }
 
@@ -333,7 +345,7 @@ StepLoss composite_loss(Context& ctx, int frame, const Draw& draw, bool grads) {
         const LossValue value = ctx.loss.run(ctx.pool, ctx.loss_x, ctx.loss_y, 3 * pixels, weight_dssim, ctx.loss_grad);
         out.l1 = value.l1;
         out.dssim = 1 - value.ssim;
-        out.total = out.l1 + weight_dssim * out.dssim + lips_loss(ctx, data, {0, 0, width, height}, 3 * pixels);
+        out.total = out.l1 + weight_dssim * out.dssim + box_losses(ctx, data, true, {0, 0, width, height}, 3 * pixels);
         if (!grads) return out;
         for (int branch = 0; branch < BRANCHES; branch++) ctx.view[branch].frame_grad.resize(face, false);
         ctx.pool.run(face.tiles_y * PGS_TILE_SIZE, [&](int y) {
@@ -354,7 +366,7 @@ StepLoss composite_loss(Context& ctx, int frame, const Draw& draw, bool grads) {
             }
         });
     }
-    for (int branch = 0; branch < BRANCHES; branch++) branch_backward(ctx, branch, frame, false, false);
+    for (int branch = 0; branch < BRANCHES; branch++) branch_backward(ctx, branch, frame, draw, false, false);
     return out;
 }
 

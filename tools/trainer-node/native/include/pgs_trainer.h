@@ -34,7 +34,7 @@ enum {
     PGS_E_DIVERGED = -5    /* NaN or infinity; the message names tensor and iteration */
 };
 
-PGS_API int32_t pgs_abi_version(void);   /* this header: 1 */
+PGS_API int32_t pgs_abi_version(void);   /* this header: 2 */
 PGS_API int32_t pgs_real_bytes(void);    /* 4 or 8 */
 PGS_API const char* pgs_build_info(void);/* compiler and instruction set, for logs */
 
@@ -54,9 +54,11 @@ PGS_API int32_t pgs_get(pgs_context* ctx, const char* name, double* value);
 /* Reserves frames of width x height. labels use these ids: 0 background, 1 face, 2 hair, 3 mouth, 4 torso. */
 PGS_API int32_t pgs_data_begin(pgs_context* ctx, int32_t frames, int32_t width, int32_t height,
                                double fx, double fy, double cx, double cy, int32_t num_expressions);
-/* rgb [height,width,3], labels [height,width], viewmat [16], expression [E], lips box x0,y0,x1,y1 px. */
+/* rgb [height,width,3], labels [height,width], viewmat [16], expression [E], lips box x0,y0,x1,y1 px; eyes: box around eyes and
+ * brows, null where it is not known; mouth_open 0..1, NaN where it is not known. */
 PGS_API int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, const uint8_t* labels,
-                               const double* viewmat, const double* expression, const double* lips);
+                               const double* viewmat, const double* expression, const double* lips,
+                               const double* eyes, double mouth_open);
 /* Normalised log-mel feature frames: [variants, mel_frames, MEL_BANDS] float32. Variant 0 is the clean one; the others are
  * augmented takes of the same clip, drawn at random while training. Mel frames outside [0, mel_frames) read as row
  * `silence` [MEL_BANDS]. */
@@ -91,6 +93,11 @@ PGS_API int32_t pgs_order_set(pgs_context* ctx, int32_t branch, const int32_t* f
  * order. stats [8 reals]: mean loss face, mean loss mouth, mean L1, mean 1-SSIM, splats face, splats mouth, iterations done,
  * seconds. */
 PGS_API int32_t pgs_train_run(pgs_context* ctx, int32_t stage, int32_t branch_mask, int32_t n, double* stats);
+/* Teaches the encoder alone how far the mouth is open in frames of the clip: count / batch steps, `batch` frames each, taken
+ * from the list in order; their windows are changed as training windows are. Writes the mean squared error / 2. */
+PGS_API int32_t pgs_hearing_run(pgs_context* ctx, const int32_t* frames, int32_t count, int32_t batch, double* loss);
+/* The same error without a step, windows as drawn at the current iteration; with grads, "encoder.*.grad" can be read. */
+PGS_API int32_t pgs_hearing_loss(pgs_context* ctx, const int32_t* frames, int32_t count, int32_t grads, double* loss);
 /* Loss of one frame and, with grads != 0, the gradients of every tensor (read them as "<name>.grad"); no step is taken and
  * no random number is drawn (variant 0, plain background). With grads, the static and deformation stages also add the view to
  * the density statistics. */

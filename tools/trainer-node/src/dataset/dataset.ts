@@ -2,7 +2,14 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeWav } from '../../../../plugin/audio/index.js';
 import type { Camera } from '../../../../plugin/core/index.js';
-import { parseFrame, parseHeader, refuseDataset, type DatasetHeader, type FrameRecord } from './validate.js';
+import {
+    parseFrame,
+    parseHeader,
+    parseLandmarkNames,
+    refuseDataset,
+    type DatasetHeader,
+    type FrameRecord,
+} from './validate.js';
 
 /** Which part of a dataset to use, and how large. */
 export interface DatasetOptions {
@@ -42,6 +49,24 @@ async function readText(folder: string, name: string): Promise<string> {
     }
 }
 
+function parseJson(name: string, text: string): unknown {
+    try {
+        return JSON.parse(text);
+    } catch (error) {
+        throw refuseDataset('DATASET_FORMAT', name, 'JSON', (error as Error).message, 'Write the file again.');
+    }
+}
+
+/** Names of the landmarks; none where the folder does not tell. */
+async function readLandmarkNames(folder: string): Promise<readonly string[]> {
+    const name = 'landmarks.json';
+    const isThere = await stat(join(folder, name)).then(
+        () => true,
+        () => false,
+    );
+    return isThere ? parseLandmarkNames(parseJson(name, await readText(folder, name))) : [];
+}
+
 /** Path of a frame's picture. */
 export function framePath(dataset: Dataset, index: number): string {
     return join(dataset.folder, 'frames', `${String(index).padStart(6, '0')}.jpg`);
@@ -73,20 +98,7 @@ export function frameCamera(dataset: Dataset, index: number): Camera {
  * @throws PgsError `DATASET_MISSING`, `DATASET_FORMAT`, `DATASET_VALUE` or `AUDIO_FORMAT` - the first fault, with file and line.
  */
 export async function openDataset(folder: string, options: DatasetOptions = {}): Promise<Dataset> {
-    let json: unknown;
-    const headerText = await readText(folder, 'dataset.json');
-    try {
-        json = JSON.parse(headerText);
-    } catch (error) {
-        throw refuseDataset(
-            'DATASET_FORMAT',
-            'dataset.json',
-            'JSON',
-            (error as Error).message,
-            'Write the file again.',
-        );
-    }
-    const header = parseHeader(json);
+    const header = parseHeader(parseJson('dataset.json', await readText(folder, 'dataset.json')));
 
     const lines = (await readText(folder, 'frames.jsonl')).split('\n').filter((line) => line.trim() !== '');
     if (lines.length !== header.frameCount) {
@@ -98,7 +110,8 @@ export async function openDataset(folder: string, options: DatasetOptions = {}):
             'Track the video again.',
         );
     }
-    const frames = lines.map((line, index) => parseFrame(line, index, header.expressionNames.length));
+    const landmarkNames = await readLandmarkNames(folder);
+    const frames = lines.map((line, index) => parseFrame(line, index, header.expressionNames.length, landmarkNames));
     const samples = await readSound(folder, header);
     const recorded = { width: header.width, height: header.height };
     const whole: Dataset = { folder, header, frames, samples, sampleRate: SAMPLE_RATE, recorded };
@@ -217,12 +230,14 @@ function scaleDataset(dataset: Dataset, resolution: number | undefined): Dataset
     const sx = width / header.width;
     const sy = height / header.height;
     const { fx, fy, cx, cy } = header.intrinsics;
+    const scaleBox = (box: Float64Array): Float64Array => box.map((v, i) => v * (i % 2 === 0 ? sx : sy));
     return {
         ...dataset,
         header: { ...header, width, height, intrinsics: { fx: fx * sx, fy: fy * sy, cx: cx * sx, cy: cy * sy } },
         frames: dataset.frames.map((frame) => ({
             ...frame,
-            lips: frame.lips.map((v, i) => v * (i % 2 === 0 ? sx : sy)),
+            lips: scaleBox(frame.lips),
+            eyes: frame.eyes === null ? null : scaleBox(frame.eyes),
         })),
     };
 }

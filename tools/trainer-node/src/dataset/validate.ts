@@ -35,6 +35,8 @@ export interface FrameRecord {
     readonly lips: Float64Array;
     /** 0 closed .. 1. */
     readonly mouthOpen: number;
+    /** Box around eyes and brows: x0, y0, x1, y1, px; null where the landmarks do not tell. */
+    readonly eyes: Float64Array | null;
 }
 
 /** Largest picture side and frame count: refuses absurd headers before anything is allocated. */
@@ -171,9 +173,15 @@ export function parseHeader(json: unknown): DatasetHeader {
  * Checks one line of `frames.jsonl`.
  *
  * @param index - frame number, for the message.
+ * @param landmarkNames - what the landmarks of a line are, in order; none: the line's landmarks are not looked at.
  * @throws PgsError `DATASET_FORMAT` or `DATASET_VALUE`.
  */
-export function parseFrame(line: string, index: number, numExpressions: number): FrameRecord {
+export function parseFrame(
+    line: string,
+    index: number,
+    numExpressions: number,
+    landmarkNames: readonly string[] = [],
+): FrameRecord {
     const where = `frames.jsonl line ${index + 1}`;
     const cure = 'Track the video again.';
     let json: unknown;
@@ -207,7 +215,43 @@ export function parseFrame(line: string, index: number, numExpressions: number):
     if (typeof mouthOpen !== 'number' || !Number.isFinite(mouthOpen)) {
         throw refuseDataset('DATASET_VALUE', `${where} mouthOpen`, 'a finite number', mouthOpen, cure);
     }
-    return { viewmat, expression, lips, mouthOpen };
+    const landmarks = landmarkNames.length > 0 ? json['landmarks'] : [];
+    const isPoint = (point: unknown): point is number[] => finiteNumbers(point, 2) !== null;
+    if (!Array.isArray(landmarks) || landmarks.length !== landmarkNames.length || !landmarks.every(isPoint)) {
+        const wanted = `${landmarkNames.length} points [x, y], as landmarks.json names them`;
+        throw refuseDataset('DATASET_VALUE', `${where} landmarks`, wanted, landmarks, cure);
+    }
+    return { viewmat, expression, lips, mouthOpen, eyes: eyesBox(landmarkNames, landmarks) };
+}
+
+/** Landmarks whose motion the expressions drive, by the start of their names. */
+const EYES = /^(eye|brow)_/;
+/** Share of the box's width that lids and brows reach beyond their landmarks. */
+const EYES_MARGIN = 0.12;
+
+/** Box around the eye and brow landmarks of a frame, padded; null where fewer than two are named. */
+function eyesBox(names: readonly string[], points: readonly (readonly number[])[]): Float64Array | null {
+    const eyes = points.filter((_, k) => EYES.test(names[k] as string));
+    if (eyes.length < 2) return null;
+    const [xs, ys] = [eyes.map((point) => point[0] as number), eyes.map((point) => point[1] as number)];
+    const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+    const margin = EYES_MARGIN * (x1 - x0);
+    return Float64Array.of(x0 - margin, y0 - margin, x1 + margin, y1 + margin);
+}
+
+/**
+ * Checks `landmarks.json`: the names of a line's landmarks, in order.
+ *
+ * @throws PgsError `DATASET_FORMAT`.
+ */
+export function parseLandmarkNames(json: unknown): readonly string[] {
+    const names = isObject(json) ? json['names'] : json;
+    if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
+        const cure =
+            'Track the video again, or remove the file: training then gives eyes and brows no weight of their own.';
+        throw refuseDataset('DATASET_FORMAT', 'landmarks.json names', 'an array of texts', names, cure);
+    }
+    return names as string[];
 }
 
 /** A rotation with determinant +1, a translation, and the last row 0 0 0 1. */

@@ -43,6 +43,10 @@ export interface FrameData {
     readonly expression: Float64Array;
     /** x0, y0, x1, y1, px. */
     readonly lips: Float64Array;
+    /** Box around eyes and brows: x0, y0, x1, y1, px. Default: not known. */
+    readonly eyes?: Float64Array | null;
+    /** How far the mouth is open, 0..1. Default: not known. */
+    readonly mouthOpen?: number;
 }
 
 /** Premultiplied RGBA of both branches, `[height, width, 4]`. */
@@ -172,7 +176,8 @@ export class Engine {
 
     /** Copies one frame into the engine. */
     public dataFrame(index: number, frame: FrameData): void {
-        this.#call('pgs_data_frame', index, frame.rgb, frame.labels, frame.viewmat, frame.expression, frame.lips);
+        const { rgb, labels, viewmat, expression, lips, eyes = null, mouthOpen = Number.NaN } = frame;
+        this.#call('pgs_data_frame', index, rgb, labels, viewmat, expression, lips, eyes, mouthOpen);
     }
 
     /** Copies the feature frames `[variants, melFrames, MEL_BANDS]`; variant 0 is the clean take. */
@@ -281,6 +286,23 @@ export class Engine {
     ): Promise<number> {
         const loss = new Float64Array(1);
         await this.#callAsync('pgs_loss_grad', STAGE_IDS[stage], branchMask(branches), frame, grads ? 1 : 0, loss);
+        return loss[0] as number;
+    }
+
+    /**
+     * Teaches the encoder alone how far the mouth is open: a step for every `batch` frames of the list. Returns half the mean
+     * squared error over the call.
+     */
+    public async hearingRun(frames: Int32Array, batch: number): Promise<number> {
+        const loss = new Float64Array(1);
+        await this.#callAsync('pgs_hearing_run', frames, frames.length, batch, loss);
+        return loss[0] as number;
+    }
+
+    /** The error of {@link hearingRun} without a step; with `grads`, every `encoder.*.grad` can be read afterwards. */
+    public async hearingLoss(frames: Int32Array, grads: boolean): Promise<number> {
+        const loss = new Float64Array(1);
+        await this.#callAsync('pgs_hearing_loss', frames, frames.length, grads ? 1 : 0, loss);
         return loss[0] as number;
     }
 

@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { PgsError } from '../../../../plugin/core/index.js';
 
 /** Version of `pgs_trainer.h` that this binding is written for. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** A `pgs_context*`. */
 export type NativeContext = bigint;
@@ -46,6 +46,8 @@ export type NativeName =
     | 'pgs_order_set'
     | 'pgs_train_run'
     | 'pgs_loss_grad'
+    | 'pgs_hearing_run'
+    | 'pgs_hearing_loss'
     | 'pgs_densify_apply'
     | 'pgs_stats_reset'
     | 'pgs_render_frame'
@@ -75,7 +77,7 @@ const SIGNATURES: Readonly<Record<NativeName, Signature>> = {
         'int32_t',
         [P, 'int32_t', 'int32_t', 'int32_t', 'double', 'double', 'double', 'double', 'int32_t'],
     ],
-    pgs_data_frame: ['int32_t', [P, 'int32_t', P, P, P, P, P]],
+    pgs_data_frame: ['int32_t', [P, 'int32_t', P, P, P, P, P, P, 'double']],
     pgs_data_audio: ['int32_t', [P, 'int32_t', 'int32_t', P, P]],
     pgs_splats_resize: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t']],
     pgs_splats_count: ['int32_t', [P, 'int32_t']],
@@ -88,6 +90,8 @@ const SIGNATURES: Readonly<Record<NativeName, Signature>> = {
     pgs_order_set: ['int32_t', [P, 'int32_t', P, 'int32_t']],
     pgs_train_run: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', P]],
     pgs_loss_grad: ['int32_t', [P, 'int32_t', 'int32_t', 'int32_t', 'int32_t', P]],
+    pgs_hearing_run: ['int32_t', [P, P, 'int32_t', 'int32_t', P]],
+    pgs_hearing_loss: ['int32_t', [P, P, 'int32_t', 'int32_t', P]],
     pgs_densify_apply: ['int32_t', [P, 'int32_t', P, 'int32_t']],
     pgs_stats_reset: ['int32_t', [P, 'int32_t']],
     pgs_render_frame: ['int32_t', [P, 'int32_t', 'int32_t', P, P]],
