@@ -45,3 +45,14 @@ function roundEven(value: number): number {
     if (value - floor !== 0.5) return Math.round(value);
     return floor + (floor & 1);
 }
+
+/** Numbers of IEEE half floats. */
+export function unpackHalves(halves: Uint16Array): Float32Array {
+    return Float32Array.from(halves, (half) => {
+        const sign = half & 0x8000 ? -1 : 1;
+        const exponent = (half >> 10) & 31;
+        const mantissa = half & 1023;
+        if (exponent === 31) return mantissa ? NaN : sign * Infinity;
+        return sign * (exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * 2 ** (exponent - 25));
+    });
+}

@@ -4,9 +4,9 @@ import prelude from './generated/prelude.wgsl?raw';
 /** Constants and records of plugin/core in WGSL; every shader of this package starts with it. */
 export const wgslPrelude: string = prelude;
 
-/** How a kernel reaches a buffer. `type` is the WGSL type of one element, or of the whole record for `uniform`. */
+/** How a kernel reaches a resource. `type` is the WGSL type of one element, of the whole record for `uniform`, or of the texture. */
 export interface KernelBinding {
-    readonly access: 'read' | 'read_write' | 'uniform';
+    readonly access: 'read' | 'read_write' | 'uniform' | 'texture';
     readonly type: string;
 }
 
@@ -25,6 +25,11 @@ export function uniform(type: string): KernelBinding {
     return { access: 'uniform', type };
 }
 
+/** Float texture that the kernel loads texels from; bound as a view. */
+export function texture2d(): KernelBinding {
+    return { access: 'texture', type: 'texture_2d<f32>' };
+}
+
 /** Bindings by WGSL variable name. The order of the properties is the binding index. */
 export type KernelBindings = Readonly<Record<string, KernelBinding>>;
 
@@ -41,8 +46,8 @@ export interface KernelSpec<B extends KernelBindings = KernelBindings> {
     readonly workgroupBytes?: number;
 }
 
-/** A buffer for every binding of a kernel. */
-export type KernelBuffers<B extends KernelBindings> = { readonly [K in keyof B]: GPUBuffer };
+/** A buffer, or a view of a texture, for every binding of a kernel. */
+export type KernelBuffers<B extends KernelBindings> = { readonly [K in keyof B]: GPUBuffer | GPUTextureView };
 
 /** A compiled kernel of one device. Pipelines hold no memory that needs freeing. */
 export interface Kernel<B extends KernelBindings = KernelBindings> {
@@ -71,7 +76,11 @@ export function defineKernel<const B extends KernelBindings>(spec: KernelSpec<B>
 export function kernelSource(spec: KernelSpec): string {
     const bindings = Object.entries(spec.bindings).map(([name, { access, type }], index) => {
         const variable =
-            access === 'uniform' ? `var<uniform> ${name}: ${type}` : `var<storage, ${access}> ${name}: array<${type}>`;
+            access === 'uniform'
+                ? `var<uniform> ${name}: ${type}`
+                : access === 'texture'
+                  ? `var ${name}: ${type}`
+                  : `var<storage, ${access}> ${name}: array<${type}>`;
         return `@group(0) @binding(${index}) ${variable};`;
     });
     return [prelude, ...bindings, spec.source].join('\n');
@@ -95,11 +104,11 @@ export async function compileKernelAsync<B extends KernelBindings>(
         entries: names.map((name, binding) => ({
             binding,
             visibility: GPUShaderStage.COMPUTE,
-            buffer: { type: bufferType((spec.bindings[name] as KernelBinding).access) },
+            ...layoutEntry((spec.bindings[name] as KernelBinding).access),
         })),
     });
     const module = device.createShaderModule({ label, code: kernelSource(spec) });
-    const pipeline = await compileAsync(device, {
+    const pipeline = await compileAsync(device, module, {
         label,
         layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: spec.entryPoint },
@@ -111,14 +120,17 @@ export async function compileKernelAsync<B extends KernelBindings>(
             device.createBindGroup({
                 label: `${label} ${bindLabel}`,
                 layout,
-                entries: names.map((name, binding) => ({ binding, resource: { buffer: buffers[name] as GPUBuffer } })),
+                entries: names.map((name, binding) => ({
+                    binding,
+                    resource: resourceOf(spec, name, buffers[name] as GPUBuffer | GPUTextureView),
+                })),
             }),
     };
 }
 
 /** Refuses a kernel that the device cannot hold, with the needed and the offered number. */
 export function checkKernelLimits(limits: GPUSupportedLimits, spec: KernelSpec): void {
-    const storage = Object.values(spec.bindings).filter(({ access }) => access !== 'uniform').length;
+    const storage = Object.values(spec.bindings).filter(({ access }) => access.startsWith('read')).length;
     const needs: readonly (readonly [keyof GPUSupportedLimits & string, number])[] = [
         ['maxStorageBuffersPerShaderStage', storage],
         ['maxComputeInvocationsPerWorkgroup', spec.workgroupSize],
@@ -135,18 +147,31 @@ export function checkKernelLimits(limits: GPUSupportedLimits, spec: KernelSpec):
     }
 }
 
-function bufferType(access: KernelBinding['access']): GPUBufferBindingType {
-    if (access === 'uniform') return 'uniform';
-    return access === 'read' ? 'read-only-storage' : 'storage';
+function layoutEntry(access: KernelBinding['access']): Pick<GPUBindGroupLayoutEntry, 'buffer' | 'texture'> {
+    if (access === 'texture') return { texture: { sampleType: 'unfilterable-float' } };
+    if (access === 'uniform') return { buffer: { type: 'uniform' } };
+    return { buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' } };
 }
 
-async function compileAsync(device: GPUDevice, descriptor: GPUComputePipelineDescriptor): Promise<GPUComputePipeline> {
+function resourceOf(spec: KernelSpec, name: string, resource: GPUBuffer | GPUTextureView): GPUBindingResource {
+    if (spec.bindings[name]?.access === 'texture') return resource as GPUTextureView;
+    return { buffer: resource as GPUBuffer };
+}
+
+async function compileAsync(
+    device: GPUDevice,
+    module: GPUShaderModule,
+    descriptor: GPUComputePipelineDescriptor,
+): Promise<GPUComputePipeline> {
     try {
         return await device.createComputePipelineAsync(descriptor);
     } catch (cause) {
+        const { messages } = await module.getCompilationInfo();
+        const fault = messages.find(({ type }) => type === 'error');
+        const told = fault ? `line ${fault.lineNum}: ${fault.message}` : (cause as Error).message;
         throw new PgsError(
             'GPU_UNAVAILABLE',
-            `kernel ${descriptor.label}: expected the driver to compile it, got "${(cause as Error).message}". ` +
+            `kernel ${descriptor.label}: expected the driver to compile it, got "${told}". ` +
                 'Update the browser or the graphics driver.',
             { cause },
         );

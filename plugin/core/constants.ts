@@ -6,6 +6,8 @@
 
 /** Side of a raster tile, px. One CPU SIMD row of a tile is one 16-lane vector. */
 export const TILE_SIZE = 16;
+/** Side of a bin of tiles in the compute rasterizer, px: coarse enough that a bit a splat and bin is little memory. */
+export const BIN_SIZE = 64;
 /** A sample weaker than this is skipped (method.md §3; the INRIA rasterizer's bound). */
 export const ALPHA_MIN: number = 1 / 255;
 /** A sample's alpha saturates here, so that transmittance never reaches zero and (1 - alpha) can be divided by. */
@@ -70,6 +72,7 @@ export const LEAKY_SLOPE = 0.02;
 /** Name -> value of everything the WGSL prelude and the C header receive. Order is the order of the generated files. */
 export const SHARED_CONSTANTS: Readonly<Record<string, number>> = {
     TILE_SIZE,
+    BIN_SIZE,
     ALPHA_MIN,
     ALPHA_MAX,
     TRANSMITTANCE_MIN,

@@ -29,6 +29,42 @@ const sortPassFields = { splatCount: 'u32', blockCount: 'u32', shift: 'u32' } as
 /** One digit of the wide sort: blocks of 2,048 items, lowest bit of the digit. */
 export const SORT_PASS: GpuStruct<typeof sortPassFields> = defineStruct('SortPass', sortPassFields);
 
+const tileViewFields = {
+    headToView: 'mat4x4f',
+    projection: 'mat4x4f',
+    cameraInHead: 'vec4f',
+    corner: 'vec2f',
+    size: 'vec2f',
+    targetSize: 'vec2f',
+    bins: 'vec2u',
+    opacity: 'f32',
+    depthMin: 'f32',
+    splatCount: 'u32',
+    idMask: 'u32',
+    wordCount: 'u32',
+    stride: 'u32',
+} as const;
+/**
+ * One view of the `tile` rasterizer. `cameraInHead`: centre m, then +1 where the view looks along +z, else -1. `corner`, `size`:
+ * viewport within a target of `targetSize`, px, y up. `wordCount`: u32 words of a bin's bits. `stride`: pixels a row of the output.
+ */
+export const TILE_VIEW: GpuStruct<typeof tileViewFields> = defineStruct('TileView', tileViewFields);
+
+const screenSplatFields = {
+    centre: 'vec2f',
+    depth: 'f32',
+    opacity: 'f32',
+    conic: 'vec3f',
+    reach: 'f32',
+    colour: 'vec3f',
+    id: 'u32',
+} as const;
+/**
+ * A splat as a view sees it, 48 bytes: centre px from the viewport's corner, view depth, opacity; inverse covariance (xx, xy, yy)
+ * px^-2; `reach` = 2 ln(opacity / ALPHA_MIN), below 0 for a culled splat; colour, not premultiplied; which splat it is.
+ */
+export const SCREEN_SPLAT: GpuStruct<typeof screenSplatFields> = defineStruct('ScreenSplat', screenSplatFields);
+
 const faceWeightsFields = {
     mlp1: ['mat4x4f', 256],
     mlp1Bias: ['vec4f', 16],
@@ -75,6 +111,8 @@ export const GPU_STRUCTS: readonly GpuStruct[] = [
     POSED_SPLAT,
     SORT_PARAMS,
     SORT_PASS,
+    TILE_VIEW,
+    SCREEN_SPLAT,
     FACE_WEIGHTS,
     FACE_FRAME,
     MOUTH_WEIGHTS,

@@ -2,7 +2,7 @@ import { clipPlaneFragmentWGSL } from '@babylonjs/core/ShadersWGSL/ShadersInclud
 import { clipPlaneFragmentDeclarationWGSL } from '@babylonjs/core/ShadersWGSL/ShadersInclude/clipPlaneFragmentDeclaration.js';
 import { clipPlaneVertexWGSL } from '@babylonjs/core/ShadersWGSL/ShadersInclude/clipPlaneVertex.js';
 import { clipPlaneVertexDeclarationWGSL } from '@babylonjs/core/ShadersWGSL/ShadersInclude/clipPlaneVertexDeclaration.js';
-import { packHalves, wgslPrelude } from '../compute/index.js';
+import { packHalves, screenCovarianceSource, shColourSource, wgslPrelude } from '../compute/index.js';
 import { BRANCH_NAMES, shCoefficients, type BranchName, type SplatSet } from '../core/index.js';
 import fragmentSource from './splat-fragment.wgsl?raw';
 import vertexSource from './splat-vertex.wgsl?raw';
@@ -13,7 +13,9 @@ export function splatShaderSources(): { readonly vertexSource: string; readonly 
         vertexSource: [
             wgslPrelude,
             clipPlaneVertexDeclarationWGSL.shader,
-            vertexSource.replace('#include<clipPlaneVertex>', clipPlaneVertexWGSL.shader),
+            vertexSource
+                .replace('// <splat functions>', `${shColourSource}\n${screenCovarianceSource}`)
+                .replace('#include<clipPlaneVertex>', clipPlaneVertexWGSL.shader),
         ].join('\n'),
         fragmentSource: [
             wgslPrelude,

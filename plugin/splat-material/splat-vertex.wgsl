@@ -25,45 +25,11 @@ flat varying splatCentre : vec4f;
 flat varying splatConic : vec4f;
 flat varying splatColour : vec4f;
 
+// <splat functions>
+
 fn culled() -> vec4f {
     // Outside the clip volume, so no fragment.
     return vec4f(0.0, 0.0, -2.0, 1.0);
-}
-
-// Coefficient `k` of a splat's spherical harmonics; three halves, packed without gaps from `base`.
-fn shCoefficient(base: u32, k: u32) -> vec3f {
-    let half = k * 3u;
-    let low = unpack2x16float(splatColours[base + half / 2u]);
-    let high = unpack2x16float(splatColours[base + half / 2u + 1u]);
-    return select(vec3f(low, high.x), vec3f(low.y, high), (half & 1u) == 1u);
-}
-
-// Colour seen along `direction` (camera to mean, head space): SH + 0.5, not below 0.
-fn shColour(i: u32, direction: vec3f) -> vec3f {
-    let base = i * SPLAT_COLOUR_WORDS;
-    var colour = SH_C0 * shCoefficient(base, 0u) + 0.5;
-#if SPLAT_SH_DEGREE > 0
-    let d = direction;
-    colour += SH_C1 * (-d.y * shCoefficient(base, 1u) + d.z * shCoefficient(base, 2u) - d.x * shCoefficient(base, 3u));
-#endif
-#if SPLAT_SH_DEGREE > 1
-    let dd = d * d;
-    colour += SH_C2_0 * d.x * d.y * shCoefficient(base, 4u)
-        - SH_C2_0 * d.y * d.z * shCoefficient(base, 5u)
-        + SH_C2_1 * (2.0 * dd.z - dd.x - dd.y) * shCoefficient(base, 6u)
-        - SH_C2_0 * d.x * d.z * shCoefficient(base, 7u)
-        + SH_C2_2 * (dd.x - dd.y) * shCoefficient(base, 8u);
-#endif
-#if SPLAT_SH_DEGREE > 2
-    colour += -SH_C3_0 * d.y * (3.0 * dd.x - dd.y) * shCoefficient(base, 9u)
-        + SH_C3_1 * d.x * d.y * d.z * shCoefficient(base, 10u)
-        - SH_C3_2 * d.y * (4.0 * dd.z - dd.x - dd.y) * shCoefficient(base, 11u)
-        + SH_C3_3 * d.z * (2.0 * dd.z - 3.0 * dd.x - 3.0 * dd.y) * shCoefficient(base, 12u)
-        - SH_C3_2 * d.x * (4.0 * dd.z - dd.x - dd.y) * shCoefficient(base, 13u)
-        + SH_C3_4 * d.z * (dd.x - dd.y) * shCoefficient(base, 14u)
-        - SH_C3_0 * d.x * (dd.x - 3.0 * dd.y) * shCoefficient(base, 15u);
-#endif
-    return max(colour, vec3f());
 }
 
 #ifdef FOG
@@ -78,36 +44,6 @@ fn fogFactor(distance: f32) -> f32 {
     return clamp(exp(-select(x, x * x, fog.x == 2.0)), 0.0, 1.0);
 }
 #endif
-
-fn rotation(q: vec4f) -> mat3x3f {
-    let w = q.x; let x = q.y; let y = q.z; let z = q.w;
-    return mat3x3f(
-        1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y),
-        2.0 * (x * y - w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z + w * x),
-        2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y));
-}
-
-// Screen covariance (xx, xy, yy), px^2, of a splat whose view-space mean is `view`: J W Sigma W^T J^T + dilation.
-fn screenCovariance(splat: PosedSplat, view: vec3f) -> vec3f {
-    let p = uniforms.projection;
-    let pixels = 0.5 * uniforms.viewport.zw;
-    let isPerspective = abs(p[2][3]) > 0.5;
-    let w = select(1.0, p[2][3] * view.z, isPerspective);
-    // Off-screen means are bent to 1.3 of the half field of view, where the linearisation still holds.
-    let limit = FOV_CLAMP * vec2f(1.0 / abs(p[0][0]), 1.0 / abs(p[1][1]));
-    let ratio = clamp(view.xy / w, -limit, limit);
-    let slope = select(vec2f(), -p[2][3] * vec2f(p[0][0] * ratio.x, p[1][1] * ratio.y), isPerspective);
-    let jacobianX = vec3f(p[0][0], 0.0, slope.x) * (pixels.x / w);
-    let jacobianY = vec3f(0.0, p[1][1], slope.y) * (pixels.y / w);
-    let headToView = mat3x3f(uniforms.headToView[0].xyz, uniforms.headToView[1].xyz, uniforms.headToView[2].xyz);
-    var axes = headToView * rotation(splat.quat);
-    axes[0] *= splat.scales.x;
-    axes[1] *= splat.scales.y;
-    axes[2] *= splat.scales.z;
-    let u = jacobianX * axes;
-    let v = jacobianY * axes;
-    return vec3f(dot(u, u) + COV2D_DILATION, dot(u, v), dot(v, v) + COV2D_DILATION);
-}
 
 // Offset of a quad corner from the centre, px: along the ellipse's axes, out to where alpha is ALPHA_MIN.
 fn quadCorner(covariance: vec3f, opacity: f32, corner: vec2f) -> vec2f {
@@ -135,7 +71,7 @@ fn main(input : VertexInputs) -> FragmentInputs {
         let depth = uniforms.cameraInHead.w * view.z;
         let opacity = splat.opacity * uniforms.drawLimits.y;
         let clip = uniforms.projection * view;
-        let covariance = screenCovariance(splat, view.xyz);
+        let covariance = screenCovariance(splat, view.xyz, uniforms.headToView, uniforms.projection, 0.5 * uniforms.viewport.zw);
         let determinant = covariance.x * covariance.z - covariance.y * covariance.y;
         if (depth > uniforms.drawLimits.x && opacity > ALPHA_MIN && determinant > 0.0) {
             let pixels = 0.5 * uniforms.viewport.zw;

@@ -1,6 +1,7 @@
 // generated - edit plugin/core/constants.ts or plugin/core/structs.ts, then run npm run generate
 
 const TILE_SIZE: u32 = 16u;
+const BIN_SIZE: u32 = 64u;
 const ALPHA_MIN: f32 = 0.00392156862745098;
 const ALPHA_MAX: f32 = 0.99;
 const TRANSMITTANCE_MIN: f32 = 0.0001;
@@ -62,6 +63,32 @@ struct SortPass {
     splatCount: u32,
     blockCount: u32,
     shift: u32,
+}
+
+struct TileView {
+    headToView: mat4x4f,
+    projection: mat4x4f,
+    cameraInHead: vec4f,
+    corner: vec2f,
+    size: vec2f,
+    targetSize: vec2f,
+    bins: vec2u,
+    opacity: f32,
+    depthMin: f32,
+    splatCount: u32,
+    idMask: u32,
+    wordCount: u32,
+    stride: u32,
+}
+
+struct ScreenSplat {
+    centre: vec2f,
+    depth: f32,
+    opacity: f32,
+    conic: vec3f,
+    reach: f32,
+    colour: vec3f,
+    id: u32,
 }
 
 struct FaceWeights {

@@ -2,6 +2,7 @@
 #pragma once
 
 #define PGS_TILE_SIZE 16
+#define PGS_BIN_SIZE 64
 #define PGS_ALPHA_MIN 0.00392156862745098
 #define PGS_ALPHA_MAX 0.99
 #define PGS_TRANSMITTANCE_MIN 0.0001

@@ -1,0 +1,1 @@
+fn countPixels(id: u32, reached: u32) {}
