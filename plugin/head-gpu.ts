@@ -9,7 +9,7 @@ import {
     type FeaturePrecision,
     type SharedActivations,
 } from './deformer/index.js';
-import { packColours, SplatDraw } from './splat-material/index.js';
+import { packColours, SplatDraw, TileDraw, type TileDrawOptions } from './splat-material/index.js';
 
 /** What a {@link HeadGpu} is built from. */
 export interface HeadGpuOptions {
@@ -29,26 +29,31 @@ export interface HeadGpuOptions {
 export class HeadGpu {
     /** What the deformation of an instant is computed from. */
     public readonly baked: BakedHead;
-    public readonly draw: SplatDraw;
+    public readonly quads: SplatDraw;
     /** Time of the last pass of {@link submit}. */
     public readonly timer: GpuTimer;
     readonly #label: string;
     readonly #device: GPUDevice;
     readonly #arena: GpuArena;
     readonly #deformer: GpuDeformer;
+    readonly #tileOptions: TileDrawOptions;
+    #tiles: TileDraw | undefined;
+    #tilesStarting: Promise<void> | undefined;
+    #isGone = false;
     #isDeformationDue = false;
 
     private constructor(
         label: string,
         device: GPUDevice,
         arena: GpuArena,
-        parts: Pick<HeadGpu, 'baked' | 'draw'> & { deformer: GpuDeformer },
+        parts: Pick<HeadGpu, 'baked' | 'quads'> & { deformer: GpuDeformer; tileOptions: TileDrawOptions },
     ) {
         this.#label = label;
         this.#device = device;
         this.#arena = arena;
         this.baked = parts.baked;
-        this.draw = parts.draw;
+        this.quads = parts.quads;
+        this.#tileOptions = parts.tileOptions;
         this.#deformer = parts.deformer;
         this.timer = new GpuTimer(device, arena);
     }
@@ -61,7 +66,8 @@ export class HeadGpu {
             const baked = bakeHead(asset);
             const features = { face: baked.face.features, mouth: baked.mouth.features };
             const deformer = await GpuDeformer.createAsync({ device, arena, branches, baked: features, precision });
-            const draw = await SplatDraw.createAsync({
+            const colours = packColours({ face: branches.face.splats, mouth: branches.mouth.splats });
+            const drawn = {
                 name,
                 scene,
                 device,
@@ -69,10 +75,12 @@ export class HeadGpu {
                 posedSplats: deformer.posedSplats,
                 splatCount: totalSplats(branches),
                 faceCount: branches.face.splats.count,
-                colours: packColours({ face: branches.face.splats, mouth: branches.mouth.splats }),
+                colours,
+                splatColours: arena.storage('colours', colours.halves),
                 sphere: sphereOf(bounds),
-            });
-            return new HeadGpu(name, device, arena, { baked, deformer, draw });
+            };
+            const quads = await SplatDraw.createAsync(drawn);
+            return new HeadGpu(name, device, arena, { baked, deformer, quads, tileOptions: drawn });
         } catch (error) {
             arena.dispose();
             throw error;
@@ -84,7 +92,29 @@ export class HeadGpu {
         this.#isDeformationDue = instant !== null;
         if (instant) this.#deformer.setInstant(instant);
         else this.#deformer.rest();
-        this.draw.markPosed();
+        this.quads.markPosed();
+        this.#tiles?.markPosed();
+    }
+
+    /** The tile rasterizer; undefined until {@link startTilesAsync} is done. */
+    public get tiles(): TileDraw | undefined {
+        return this.#tiles;
+    }
+
+    /** Compiles the tile rasterizer, once. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`; quads still work then. */
+    public startTilesAsync(): Promise<void> {
+        this.#tilesStarting ??= TileDraw.createAsync(this.#tileOptions).then((tiles) => {
+            if (this.#isGone) tiles.dispose();
+            else this.#tiles = tiles;
+        });
+        return this.#tilesStarting;
+    }
+
+    /** Frees the tile rasterizer's pictures and depth passes, if it runs. */
+    public stopTiles(): void {
+        this.#tiles?.dispose();
+        this.#tiles = undefined;
+        this.#tilesStarting = undefined;
     }
 
     /** Sends what is due, deformation first; queues nothing when nothing is. */
@@ -103,7 +133,9 @@ export class HeadGpu {
 
     /** Frees everything, the buffers at the end of the current task. */
     public dispose(): void {
-        this.draw.dispose();
+        this.#isGone = true;
+        this.quads.dispose();
+        this.stopTiles();
         this.timer.dispose();
         // A frame that is being recorded may still use the buffers; it is submitted within this task.
         queueMicrotask(() => this.#arena.dispose());

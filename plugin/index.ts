@@ -14,4 +14,10 @@ export { type PlayOptions, type Voice, type VoiceEnd, type VoiceMetrics } from '
 export { type ExpressionValues, type FeaturePrecision } from './deformer/index.js';
 export { registerTalkingHead, unregisterTalkingHead } from './loader/index.js';
 export { setPinholeCamera } from './splat-material/index.js';
-export { CreateTalkingHeadAsync, TalkingHeadMesh, type RendererInfo, type TalkingHeadOptions } from './talking-head.js';
+export {
+    CreateTalkingHeadAsync,
+    TalkingHeadMesh,
+    type RasterizerChoice,
+    type RendererInfo,
+    type TalkingHeadOptions,
+} from './talking-head.js';

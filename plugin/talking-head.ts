@@ -24,6 +24,7 @@ import {
     headToLocal,
     requireGpuDevice,
     type HeadFrame,
+    type TileDraw,
 } from './splat-material/index.js';
 
 /** Frames a head may go undrawn before its per-frame work waits for the next draw. */
@@ -35,6 +36,8 @@ export interface TalkingHeadOptions {
     readonly audioContext?: ContextSource;
     /** Storage of the deformation's input on the GPU. Default `f32`; `f16` halves it for 0.001 px of error. */
     readonly featurePrecision?: FeaturePrecision;
+    /** Default `auto`. */
+    readonly rasterizer?: RasterizerChoice;
     /** `gltf` when the mesh will hang under a node that carries the glTF flip. Default `scene`. */
     readonly frame?: HeadFrame;
 }
@@ -46,9 +49,15 @@ export interface PreparedHead {
     readonly options: TalkingHeadOptions;
 }
 
+/**
+ * How a head is drawn. `quads`: instanced, blended by the hardware; any number of views. `tile`: compute, blended in float, cut by
+ * the scene's depth, writes depth; flat cameras of the scene, while other views still get quads. `auto` chooses.
+ */
+export type RasterizerChoice = 'auto' | 'tile' | 'quads';
+
 /** Which of the rasterizers draws a head, and why. */
 export interface RendererInfo {
-    readonly rasterizer: 'quads';
+    readonly rasterizer: 'tile' | 'quads';
     readonly reason: string;
 }
 
@@ -109,8 +118,6 @@ export class TalkingHeadMesh extends Mesh {
     public readonly expression: ExpressionValues;
     /** What was loaded: facts, provenance, consent, bounds, training views. Not to be changed. */
     public readonly asset: HeadAsset;
-    /** Which rasterizer draws, and why. */
-    public readonly rendererInfo: RendererInfo;
     /** Told, in words, what degrades the head without breaking it. */
     public readonly onWarningObservable: Observable<string> = new Observable();
     /** Told when a new pose was sent to the GPU. */
@@ -123,6 +130,8 @@ export class TalkingHeadMesh extends Mesh {
     readonly #exprFeat: Float32Array;
     readonly #cameras: Camera[] = [];
     readonly #observers: (() => void)[] = [];
+    #rasterizer: RasterizerChoice;
+    #tileFault: string | undefined;
     #gpu: HeadGpu | undefined;
     #starting: Promise<void> = Promise.resolve();
     #starts = 0;
@@ -138,7 +147,7 @@ export class TalkingHeadMesh extends Mesh {
         this.asset = asset;
         this.voice = voice;
         this.#options = options;
-        this.rendererInfo = { rasterizer: 'quads', reason: 'WebGPU; works with any number of views and targets' };
+        this.#rasterizer = options.rasterizer ?? 'auto';
         this.#headToLocal = headToLocal(scene, options.frame ?? 'scene');
         this.#exprFeat = Float32Array.from(asset.expression.neutral);
         this.expression = createExpression(asset.expression.names, this.#exprFeat, () => (this.#isPoseOld = true));
@@ -169,6 +178,36 @@ export class TalkingHeadMesh extends Mesh {
     /** GPU time of the last deformation and sort, ms; undefined where the device has no `timestamp-query`. */
     public get gpuTimeMs(): number | undefined {
         return this.#gpu?.timer.milliseconds;
+    }
+
+    /** What was asked for; see {@link rendererInfo} for what draws. @throws PgsError `OPTION_VALUE` - no such rasterizer. */
+    public get rasterizer(): RasterizerChoice {
+        return this.#rasterizer;
+    }
+
+    public set rasterizer(value: RasterizerChoice) {
+        this.#assertAlive('rasterizer');
+        if (!['auto', 'tile', 'quads'].includes(value)) {
+            throw new PgsError(
+                'OPTION_VALUE',
+                `${this.name}.rasterizer: expected auto, tile or quads, got "${value}". auto is right for most scenes.`,
+            );
+        }
+        if (value === this.#rasterizer) return;
+        this.#rasterizer = value;
+        this.#tileFault = undefined;
+        if (value === 'tile') this.#startTiles();
+        else this.#gpu?.stopTiles();
+    }
+
+    /** Which rasterizer draws the scene's own cameras, and why. */
+    public get rendererInfo(): RendererInfo {
+        if (this.#rasterizer === 'auto')
+            return { rasterizer: 'quads', reason: 'auto: quads serve any number of views and targets' };
+        if (this.#rasterizer === 'quads') return { rasterizer: 'quads', reason: 'asked for' };
+        const obstacle = this.#tileObstacle();
+        if (obstacle !== undefined) return { rasterizer: 'quads', reason: `tile was asked for, but ${obstacle}` };
+        return { rasterizer: 'tile', reason: 'asked for; render targets and XR views get quads' };
     }
 
     /** False shows the neutral head, whatever is said; for comparisons. Default true. */
@@ -227,7 +266,11 @@ export class TalkingHeadMesh extends Mesh {
     }
 
     public override isReady(completeCheck = false): boolean {
-        return !this.#isGone && this.#gpu !== undefined && this.#gpu.draw.isReady() && super.isReady(completeCheck);
+        const gpu = this.#gpu;
+        if (this.#isGone || gpu === undefined || !gpu.quads.isReady()) return false;
+        const isTileDue = this.#rasterizer === 'tile' && this.#tileFault === undefined;
+        if (isTileDue && !(gpu.tiles?.isReady() ?? false)) return false;
+        return super.isReady(completeCheck);
     }
 
     /** The asset's bounds hold every pose; the hull at rest does not. */
@@ -265,7 +308,13 @@ export class TalkingHeadMesh extends Mesh {
         this.#lastDrawn = engine.frameId;
         this.onBeforeRenderObservable.notifyObservers(this);
         this.#pose(gpu);
-        gpu.draw.draw(this.#worldFromHead(), this.visibility, enableAlphaMode, (view) => gpu.submit([view]));
+        const submit: Parameters<TileDraw['draw']>[3] = (view) => gpu.submit([view]);
+        const camera = this.getScene().activeCamera;
+        const isDrawn =
+            camera !== null &&
+            this.#tilesOf(gpu)?.canDraw(camera) === true &&
+            gpu.tiles?.draw(camera, this.#worldFromHead(), this.visibility, submit) === true;
+        if (!isDrawn) gpu.quads.draw(this.#worldFromHead(), this.visibility, enableAlphaMode, submit);
         this.onAfterRenderObservable.notifyObservers(this);
         return this;
     }
@@ -310,7 +359,8 @@ export class TalkingHeadMesh extends Mesh {
         this.#pose(gpu);
         this.#collectCameras();
         this.computeWorldMatrix();
-        gpu.submit(gpu.draw.planViews(this.#cameras, this.#worldFromHead(), engine.frameId));
+        const draw = this.#tilesOf(gpu) ?? gpu.quads;
+        gpu.submit(draw.planViews(this.#cameras, this.#worldFromHead(), engine.frameId));
     }
 
     #pose(gpu: HeadGpu): void {
@@ -334,6 +384,31 @@ export class TalkingHeadMesh extends Mesh {
             if (eyes.length > 0) this.#cameras.push(...eyes);
             else this.#cameras.push(camera);
         }
+    }
+
+    /** The tile rasterizer where it is asked for, ready, and able to draw this scene. */
+    #tilesOf(gpu: HeadGpu): TileDraw | undefined {
+        if (this.#rasterizer !== 'tile' || this.#tileObstacle() !== undefined) return undefined;
+        return gpu.tiles?.isReady() ? gpu.tiles : undefined;
+    }
+
+    /** Why tiles cannot draw now; undefined when they can. */
+    #tileObstacle(): string | undefined {
+        const scene = this.getScene();
+        if (this.#tileFault !== undefined) return this.#tileFault;
+        const planes = [scene.clipPlane, scene.clipPlane2, scene.clipPlane3, scene.clipPlane4, scene.clipPlane5];
+        if ([...planes, scene.clipPlane6].some((plane) => plane !== null && plane !== undefined))
+            return 'it does not know clip planes';
+        if ((scene.activeCamera?.rigCameras.length ?? 0) > 0) return 'the camera has more than one eye';
+        if (!this.#gpu?.tiles) return 'its kernels are being compiled';
+        return undefined;
+    }
+
+    #startTiles(): void {
+        this.#gpu?.startTilesAsync().catch((error: unknown) => {
+            this.#tileFault = (error as Error).message;
+            this.onWarningObservable.notifyObservers(`tile rasterizer: ${this.#tileFault} Quads draw instead.`);
+        });
     }
 
     #dropGpu(): void {
@@ -363,6 +438,7 @@ export class TalkingHeadMesh extends Mesh {
         if (isLate) return gpu.dispose();
         this.#gpu = gpu;
         this.#isPoseOld = true;
+        if (this.#rasterizer === 'tile') this.#startTiles();
     }
 }
 

@@ -118,10 +118,8 @@ export interface TileViewpoint {
     readonly projection: ArrayLike<number>;
     /** Camera centre in head space, then +1 where the view looks along +z, else -1 `[4]`. */
     readonly cameraInHead: ArrayLike<number>;
-    /** Left, bottom, width, height, whole px, y up. */
-    readonly viewport: readonly [number, number, number, number];
-    /** Size of the target that the viewport lies in, px. */
-    readonly targetSize: readonly [number, number];
+    /** Width and height of the viewport, whole px. */
+    readonly size: readonly [number, number];
     /** Factor on every opacity, 0..1. */
     readonly opacity: number;
     /** Splats nearer than this are not drawn, in units of the view. */
@@ -247,8 +245,8 @@ export class TileView {
      */
     public aim(viewpoint: TileViewpoint, idMask: number): boolean {
         const { device, splatCount } = this.#options;
-        const [x, y, width, height] = viewpoint.viewport;
-        const numbers = [viewpoint.headToView, viewpoint.projection, viewpoint.cameraInHead, viewpoint.viewport];
+        const [width, height] = viewpoint.size;
+        const numbers = [viewpoint.headToView, viewpoint.projection, viewpoint.cameraInHead, viewpoint.size];
         const isSane = numbers.every((list) => Array.from(list).every(Number.isFinite));
         this.#tiles = [0, 0];
         if (!isSane || width < 1 || height < 1 || splatCount === 0) return false;
@@ -259,9 +257,7 @@ export class TileView {
             headToView: viewpoint.headToView,
             projection: viewpoint.projection,
             cameraInHead: viewpoint.cameraInHead,
-            corner: [x, y],
-            size: [width, height],
-            targetSize: viewpoint.targetSize,
+            size: viewpoint.size,
             bins,
             opacity: viewpoint.opacity,
             depthMin: viewpoint.depthMin,

@@ -33,9 +33,7 @@ const tileViewFields = {
     headToView: 'mat4x4f',
     projection: 'mat4x4f',
     cameraInHead: 'vec4f',
-    corner: 'vec2f',
     size: 'vec2f',
-    targetSize: 'vec2f',
     bins: 'vec2u',
     opacity: 'f32',
     depthMin: 'f32',
@@ -45,8 +43,8 @@ const tileViewFields = {
     stride: 'u32',
 } as const;
 /**
- * One view of the `tile` rasterizer. `cameraInHead`: centre m, then +1 where the view looks along +z, else -1. `corner`, `size`:
- * viewport within a target of `targetSize`, px, y up. `wordCount`: u32 words of a bin's bits. `stride`: pixels a row of the output.
+ * One view of the `tile` rasterizer. `cameraInHead`: centre m, then +1 where the view looks along +z, else -1. `size`: of the
+ * viewport, px. `wordCount`: u32 words of a bin's bits. `stride`: pixels a row of the output.
  */
 export const TILE_VIEW: GpuStruct<typeof tileViewFields> = defineStruct('TileView', tileViewFields);
 

@@ -1,4 +1,5 @@
 import type { AbstractEngine } from '@babylonjs/core/Engines/abstractEngine.js';
+import type { BaseTexture } from '@babylonjs/core/Materials/Textures/baseTexture.js';
 import { WebGPUDataBuffer } from '@babylonjs/core/Meshes/WebGPU/webgpuDataBuffer.js';
 import { PgsError } from '../core/index.js';
 
@@ -11,6 +12,8 @@ import { PgsError } from '../core/index.js';
 interface WebGpuInternals {
     readonly _device?: GPUDevice;
     readonly _viewportCached?: { readonly x: number; readonly y: number; readonly z: number; readonly w: number };
+    readonly _renderEncoder?: GPUCommandEncoder;
+    _endCurrentRenderPass?(): void;
     setStorageBuffer?(name: string, buffer: { getBuffer(): WebGPUDataBuffer }): void;
 }
 
@@ -65,4 +68,31 @@ export function currentViewport(
     } else {
         out.set(0, 0, engine.getRenderWidth(), engine.getRenderHeight());
     }
+}
+
+/**
+ * Records compute work where the engine is in its frame, after what it has recorded and before what follows. An open render pass is
+ * closed; the engine's next draw opens it again with its content kept.
+ *
+ * @returns false when the engine has no place for it; then nothing was recorded.
+ */
+export function recordCompute(
+    engine: AbstractEngine,
+    descriptor: GPUComputePassDescriptor,
+    record: (pass: GPUComputePassEncoder) => void,
+): boolean {
+    const internals = engine as unknown as WebGpuInternals;
+    const encoder = internals._renderEncoder;
+    if (!encoder || typeof internals._endCurrentRenderPass !== 'function') return false;
+    internals._endCurrentRenderPass();
+    const pass = encoder.beginComputePass(descriptor);
+    record(pass);
+    pass.end();
+    return true;
+}
+
+/** The device's texture behind a Babylon texture, seen whole; undefined before it exists. */
+export function findTextureView(texture: BaseTexture): GPUTextureView | undefined {
+    const hardware = texture.getInternalTexture()?._hardwareTexture as { readonly view?: GPUTextureView | null } | null;
+    return hardware?.view ?? undefined;
 }

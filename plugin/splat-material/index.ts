@@ -4,3 +4,5 @@ export * from './pinhole-camera.js';
 export * from './proxy-hull.js';
 export * from './splat-draw.js';
 export * from './splat-shader.js';
+export * from './tile-draw.js';
+export * from './view-sorts.js';

@@ -11,7 +11,7 @@ import { DepthSorter, type GpuArena, type SortedView } from '../compute/index.js
 import { DEPTH_MIN } from '../core/index.js';
 import { bindStorageBuffer, currentViewport, wrapBuffer, type BoundBuffer } from './engine-bridge.js';
 import { splatShaderSources, type SplatColours } from './splat-shader.js';
-import { ViewOrders } from './view-orders.js';
+import { ViewSorts, type DepthSphere } from './view-sorts.js';
 
 /** Quads an instance: software rasterizers draw instances one by one, and 16 is where that stops to matter (measured). */
 const QUADS_PER_INSTANCE = 16;
@@ -27,8 +27,9 @@ export interface SplatDrawOptions {
     readonly splatCount: number;
     readonly faceCount: number;
     readonly colours: SplatColours;
-    /** Sphere in head space that holds the splats, metres: the range of the depth keys. */
-    readonly sphere: { readonly centre: readonly [number, number, number]; readonly radius: number };
+    /** Packed spherical harmonics: the content of `colours` on the device. */
+    readonly splatColours: GPUBuffer;
+    readonly sphere: DepthSphere;
 }
 
 /**
@@ -39,30 +40,23 @@ export interface SplatDrawOptions {
  */
 export class SplatDraw {
     readonly #options: SplatDrawOptions;
-    readonly #orders: ViewOrders;
+    readonly #sorts: ViewSorts;
     readonly #mesh: Mesh;
     readonly #material: ShaderMaterial;
     readonly #buffers: { readonly posed: BoundBuffer; readonly colours: BoundBuffer };
     readonly #orderBuffers: WeakMap<GPUBuffer, BoundBuffer> = new WeakMap();
-    readonly #pending: SortedView[] = [];
-    readonly #axis: { x: number; y: number; z: number; offset: number; range: number };
-    readonly #headToView: Matrix = new Matrix();
     readonly #viewToHead: Matrix = new Matrix();
     readonly #viewport: Vector4 = new Vector4();
     readonly #camera: Vector4 = new Vector4();
     readonly #limits: Vector4 = new Vector4();
     #headToWorld: Matrix = Matrix.Identity();
     #order: BoundBuffer | undefined;
-    #poseVersion = 0;
     #isLinear = false;
 
     private constructor(options: SplatDrawOptions, sorter: DepthSorter) {
-        const { arena, colours, posedSplats } = options;
         this.#options = options;
-        this.#orders = new ViewOrders(sorter);
-        this.#axis = { x: 0, y: 0, z: 1, offset: 0, range: 2 * options.sphere.radius };
-        const shBuffer = arena.storage('colours', colours.halves);
-        this.#buffers = { posed: wrapBuffer(posedSplats), colours: wrapBuffer(shBuffer) };
+        this.#sorts = new ViewSorts(options.scene, options.sphere, sorter);
+        this.#buffers = { posed: wrapBuffer(options.posedSplats), colours: wrapBuffer(options.splatColours) };
         this.#material = createMaterial(options, sorter.idMask);
         this.#material.onBindObservable.add(() => this.#bind());
         this.#mesh = createQuads(`${options.name} splats`, this.#material, options.splatCount);
@@ -76,12 +70,12 @@ export class SplatDraw {
 
     /** Draw orders allocated so far: distinct view directions shown within one frame. */
     public get viewCount(): number {
-        return this.#orders.count;
+        return this.#sorts.viewCount;
     }
 
     /** Says that the posed splats have changed, so that every order is out of date. */
     public markPosed(): void {
-        this.#poseVersion++;
+        this.#sorts.markPosed();
     }
 
     /** Whether the shader is compiled; starts compiling it. */
@@ -98,20 +92,7 @@ export class SplatDraw {
      * @returns views to record, in any order; empty when nothing changed. The array is reused.
      */
     public planViews(cameras: readonly Camera[], headToWorld: Matrix, frame: number): readonly SortedView[] {
-        this.#pending.length = 0;
-        // Views that stay keep their orders: claim those before any slot is given away.
-        for (const isFirstRound of [true, false]) {
-            for (const camera of cameras) {
-                this.#lookAlong(headToWorld, camera.getViewMatrix());
-                const known = this.#orders.find(this.#axis);
-                if ((known === undefined) === isFirstRound) continue;
-                const slot = this.#orders.acquire(this.#axis, frame);
-                if (slot.poseVersion === this.#poseVersion) continue;
-                this.#orders.aim(slot, this.#axis, this.#poseVersion);
-                this.#pending.push(slot.view);
-            }
-        }
-        return this.#pending;
+        return this.#sorts.plan(cameras, headToWorld, frame);
     }
 
     /**
@@ -127,16 +108,9 @@ export class SplatDraw {
         enableAlphaMode: boolean,
         submit: (view: SortedView) => void,
     ): void {
-        const { scene } = this.#options;
         const subMesh = this.#mesh.subMeshes[0];
         if (!subMesh) return;
-        this.#lookAlong(headToWorld, scene.getViewMatrix());
-        const slot = this.#orders.acquire(this.#axis, scene.getEngine().frameId);
-        if (slot.poseVersion !== this.#poseVersion) {
-            this.#orders.aim(slot, this.#axis, this.#poseVersion);
-            submit(slot.view);
-        }
-        this.#order = this.#boundOrder(slot.view.order);
+        this.#order = this.#boundOrder(this.#sorts.current(headToWorld, submit));
         this.#headToWorld = headToWorld;
         this.#limits.set(DEPTH_MIN * unitLength(headToWorld), opacity, 0, 0);
         this.#chooseOutput();
@@ -149,30 +123,14 @@ export class SplatDraw {
         this.#material.dispose(false, false);
     }
 
-    /** Fills the depth plane of a view: nearness grows against the view direction, in head metres. */
-    #lookAlong(headToWorld: Matrix, view: Matrix): void {
-        headToWorld.multiplyToRef(view, this.#headToView);
-        const m = this.#headToView.m;
-        const { centre, radius } = this.#options.sphere;
-        const towardsCamera = this.#options.scene.useRightHandedSystem ? 1 : -1;
-        const [x, y, z] = [m[2] as number, m[6] as number, m[10] as number];
-        const scale = towardsCamera / Math.max(Math.hypot(x, y, z), 1e-30);
-        this.#axis.x = x * scale;
-        this.#axis.y = y * scale;
-        this.#axis.z = z * scale;
-        this.#axis.offset = radius - (this.#axis.x * centre[0] + this.#axis.y * centre[1] + this.#axis.z * centre[2]);
-    }
-
     #boundOrder(order: GPUBuffer): BoundBuffer {
         let bound = this.#orderBuffers.get(order);
         if (!bound) this.#orderBuffers.set(order, (bound = wrapBuffer(order)));
         return bound;
     }
 
-    /** Linear light where a post-process will encode it again; sRGB values, as trained, elsewhere. */
     #chooseOutput(): void {
-        const processing = this.#options.scene.imageProcessingConfiguration;
-        const isLinear = processing.isEnabled && processing.applyByPostProcess;
+        const isLinear = wantsLinearOutput(this.#options.scene);
         if (isLinear === this.#isLinear) return;
         this.#isLinear = isLinear;
         this.#material.setDefine('SPLAT_LINEAR_OUTPUT', isLinear);
@@ -185,11 +143,11 @@ export class SplatDraw {
         const engine = scene.getEngine();
         if (!effect || !this.#order) return;
         const projection = scene.getProjectionMatrix();
-        this.#headToView.invertToRef(this.#viewToHead);
+        this.#sorts.headToView.invertToRef(this.#viewToHead);
         const m = this.#viewToHead.m;
         currentViewport(engine, this.#viewport);
         this.#camera.set(m[12] as number, m[13] as number, m[14] as number, scene.useRightHandedSystem ? -1 : 1);
-        effect.setMatrix('headToView', this.#headToView);
+        effect.setMatrix('headToView', this.#sorts.headToView);
         effect.setMatrix('headToWorld', this.#headToWorld);
         effect.setMatrix('projection', projection);
         effect.setVector4('viewport', this.#viewport);
@@ -201,8 +159,13 @@ export class SplatDraw {
     }
 }
 
+/** Linear light where a post-process will encode it again; sRGB values, as trained, elsewhere. */
+export function wantsLinearOutput({ imageProcessingConfiguration: processing }: Scene): boolean {
+    return processing.isEnabled && processing.applyByPostProcess;
+}
+
 /** Length in world units of a metre of head space: the mean over the axes. */
-function unitLength(headToWorld: Matrix): number {
+export function unitLength(headToWorld: Matrix): number {
     const m = headToWorld.m;
     const axis = (row: number): number =>
         Math.hypot(m[row * 4] as number, m[row * 4 + 1] as number, m[row * 4 + 2] as number);

@@ -5,6 +5,9 @@ import { clipPlaneVertexDeclarationWGSL } from '@babylonjs/core/ShadersWGSL/Shad
 import { packHalves, screenCovarianceSource, shColourSource, wgslPrelude } from '../compute/index.js';
 import { BRANCH_NAMES, shCoefficients, type BranchName, type SplatSet } from '../core/index.js';
 import fragmentSource from './splat-fragment.wgsl?raw';
+import fogSource from './fog.wgsl?raw';
+import tileFragmentSource from './tile-fragment.wgsl?raw';
+import tileVertexSource from './tile-vertex.wgsl?raw';
 import vertexSource from './splat-vertex.wgsl?raw';
 
 /** The draw's shaders in Babylon's WGSL dialect, clip planes included by value so that nothing depends on import order. */
@@ -15,6 +18,7 @@ export function splatShaderSources(): { readonly vertexSource: string; readonly 
             clipPlaneVertexDeclarationWGSL.shader,
             vertexSource
                 .replace('// <splat functions>', `${shColourSource}\n${screenCovarianceSource}`)
+                .replace('// <fog>', fogSource)
                 .replace('#include<clipPlaneVertex>', clipPlaneVertexWGSL.shader),
         ].join('\n'),
         fragmentSource: [
@@ -23,6 +27,11 @@ export function splatShaderSources(): { readonly vertexSource: string; readonly 
             fragmentSource.replace('#include<clipPlaneFragment>', clipPlaneFragmentWGSL.shader),
         ].join('\n'),
     };
+}
+
+/** The shaders that put a picture of the tile rasterizer into a scene. */
+export function tileShaderSources(): { readonly vertexSource: string; readonly fragmentSource: string } {
+    return { vertexSource: tileVertexSource, fragmentSource: tileFragmentSource.replace('// <fog>', fogSource) };
 }
 
 /** Packed colours of all splats, face first. */

@@ -26,24 +26,12 @@ flat varying splatConic : vec4f;
 flat varying splatColour : vec4f;
 
 // <splat functions>
+// <fog>
 
 fn culled() -> vec4f {
     // Outside the clip volume, so no fragment.
     return vec4f(0.0, 0.0, -2.0, 1.0);
 }
-
-#ifdef FOG
-uniform vFogInfos : vec4f;
-uniform vFogColor : vec3f;
-
-// Share of a splat's own colour at a distance. vFogInfos: mode (1 exp, 2 exp squared, 3 linear), start, end, density.
-fn fogFactor(distance: f32) -> f32 {
-    let fog = uniforms.vFogInfos;
-    let x = distance * fog.w;
-    if (fog.x == 3.0) { return clamp((fog.z - distance) / (fog.z - fog.y), 0.0, 1.0); }
-    return clamp(exp(-select(x, x * x, fog.x == 2.0)), 0.0, 1.0);
-}
-#endif
 
 // Offset of a quad corner from the centre, px: along the ellipse's axes, out to where alpha is ALPHA_MIN.
 fn quadCorner(covariance: vec3f, opacity: f32, corner: vec2f) -> vec2f {

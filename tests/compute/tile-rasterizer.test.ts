@@ -101,7 +101,7 @@ describe('what the tile rasterizer makes of odd input', () => {
     const camera = frontCamera(32);
 
     it.for([
-        ['no pixels', { viewport: [0, 0, 0, 32] }],
+        ['no pixels', { size: [0, 32] }],
         ['a viewpoint of NaN', { cameraInHead: [Number.NaN, 0, 0, 1] }],
         ['a projection of infinity', { projection: Array.from({ length: 16 }, () => Infinity) }],
     ] as const)('draws nothing for %s', async ([, viewpoint], { skip }) => {

@@ -44,8 +44,7 @@ export function viewpointOf(camera: Camera, options: { opacity?: number; depthMi
         headToView,
         projection,
         cameraInHead: [...cameraCentre(viewmat), 1],
-        viewport: [0, 0, width, height],
-        targetSize: [width, height],
+        size: [width, height],
         opacity: options.opacity ?? 1,
         depthMin: options.depthMin ?? 0.2,
     };

@@ -1,0 +1,264 @@
+import type { Camera } from '@babylonjs/core/Cameras/camera.js';
+import { Constants } from '@babylonjs/core/Engines/constants.js';
+import { Material } from '@babylonjs/core/Materials/material.js';
+import { ShaderLanguage } from '@babylonjs/core/Materials/shaderLanguage.js';
+import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
+import { Matrix, Vector4 } from '@babylonjs/core/Maths/math.vector.js';
+import { Mesh } from '@babylonjs/core/Meshes/mesh.js';
+import { VertexData } from '@babylonjs/core/Meshes/mesh.vertexData.js';
+import type { Scene } from '@babylonjs/core/scene.js';
+import {
+    DepthSorter,
+    TileRasterizer,
+    type ColourLayout,
+    type GpuArena,
+    type SortedView,
+    type TileView,
+} from '../compute/index.js';
+import { DEPTH_MIN } from '../core/index.js';
+import {
+    bindStorageBuffer,
+    currentViewport,
+    findTextureView,
+    recordCompute,
+    wrapBuffer,
+    type BoundBuffer,
+} from './engine-bridge.js';
+import { SceneDepth } from './scene-depth.js';
+import { unitLength, wantsLinearOutput } from './splat-draw.js';
+import { tileShaderSources } from './splat-shader.js';
+import { ViewSorts, type DepthSphere } from './view-sorts.js';
+
+/** What a {@link TileDraw} shows. Buffers belong to the caller. */
+export interface TileDrawOptions {
+    readonly name: string;
+    readonly scene: Scene;
+    readonly device: GPUDevice;
+    readonly arena: GpuArena;
+    /** `PosedSplat[splatCount]`, face first. */
+    readonly posedSplats: GPUBuffer;
+    /** Packed spherical harmonics. */
+    readonly splatColours: GPUBuffer;
+    readonly colours: ColourLayout;
+    readonly splatCount: number;
+    readonly faceCount: number;
+    readonly sphere: DepthSphere;
+}
+
+/** A camera's picture and the scene depth that cuts it. */
+interface CameraPicture {
+    readonly view: TileView;
+    readonly depth: SceneDepth;
+    bound: { readonly source: GPUBuffer; readonly colours: BoundBuffer; readonly depths: BoundBuffer } | undefined;
+}
+
+/**
+ * Draws posed splats with the `tile` rasterizer: blended in float by compute, cut by the depth of the opaque scene, then put
+ * into the pass that Babylon is recording. Writes depth where the head is more than half opaque.
+ *
+ * One picture a camera; cameras that it was not told of (render targets) and XR eyes are for {@link SplatDraw}. Owns its
+ * materials, its quad, the pictures and a depth pass a camera.
+ */
+export class TileDraw {
+    readonly #options: TileDrawOptions;
+    readonly #rasterizer: TileRasterizer;
+    readonly #idMask: number;
+    readonly #sorts: ViewSorts;
+    readonly #pictures: Map<Camera, CameraPicture> = new Map();
+    readonly #colour: Mesh;
+    readonly #depth: Mesh;
+    readonly #viewToHead: Matrix = new Matrix();
+    readonly #viewport: Vector4 = new Vector4();
+    readonly #handedness: Vector4 = new Vector4();
+    #drawn: CameraPicture | undefined;
+    #isLinear = false;
+
+    private constructor(options: TileDrawOptions, sorter: DepthSorter, rasterizer: TileRasterizer) {
+        this.#options = options;
+        this.#rasterizer = rasterizer;
+        this.#idMask = sorter.idMask;
+        this.#sorts = new ViewSorts(options.scene, options.sphere, sorter);
+        this.#handedness.x = options.scene.useRightHandedSystem ? -1 : 1;
+        this.#colour = createQuad(`${options.name} tiles`, createColourMaterial(options));
+        this.#depth = createQuad(`${options.name} tile depth`, createDepthMaterial(options));
+        for (const mesh of [this.#colour, this.#depth]) {
+            mesh.material?.onBindObservable.add(() => this.#bind(mesh.material as ShaderMaterial));
+        }
+    }
+
+    /** Compiles sort and rasterizer. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. */
+    public static async createAsync(options: TileDrawOptions): Promise<TileDraw> {
+        const [sorter, rasterizer] = await Promise.all([
+            // 23 depth bits: with 15 the order alone would cost more than all rounding.
+            DepthSorter.createAsync({ ...options, forceWide: true }),
+            TileRasterizer.createAsync({ ...options, hasDepth: true }),
+        ]);
+        return new TileDraw(options, sorter, rasterizer);
+    }
+
+    /** Says that the posed splats have changed, so that every order is out of date. */
+    public markPosed(): void {
+        this.#sorts.markPosed();
+    }
+
+    /** Whether the shaders are compiled; starts compiling them. */
+    public isReady(): boolean {
+        this.#chooseOutput();
+        return [this.#colour, this.#depth].every((mesh) => {
+            const subMesh = mesh.subMeshes[0];
+            return subMesh !== undefined && (mesh.material?.isReadyForSubMesh(mesh, subMesh, false) ?? false);
+        });
+    }
+
+    /** As {@link ViewSorts.plan}; also starts the depth passes of cameras it has not seen, and ends those of cameras that are gone. */
+    public planViews(cameras: readonly Camera[], headToWorld: Matrix, frame: number): readonly SortedView[] {
+        for (const camera of cameras) if (!this.#pictures.has(camera)) this.#addCamera(camera);
+        for (const [camera, picture] of this.#pictures)
+            if (!cameras.includes(camera)) this.#dropCamera(camera, picture);
+        return this.#sorts.plan(cameras, headToWorld, frame);
+    }
+
+    /** Whether the scene's current camera is one of those planned. */
+    public canDraw(camera: Camera | null): boolean {
+        return camera !== null && this.#pictures.has(camera);
+    }
+
+    /**
+     * Rasterizes for a planned camera and draws into the open pass.
+     *
+     * @param opacity - factor on every splat, 0..1.
+     * @param submit - see {@link ViewSorts.current}.
+     * @returns false when the engine would not take the work; nothing was drawn.
+     */
+    public draw(camera: Camera, headToWorld: Matrix, opacity: number, submit: (view: SortedView) => void): boolean {
+        const picture = this.#pictures.get(camera);
+        if (!picture) return false;
+        const { scene } = this.#options;
+        const engine = scene.getEngine();
+        const order = this.#sorts.current(headToWorld, submit);
+        currentViewport(engine, this.#viewport);
+        const { headToView } = this.#sorts;
+        headToView.invertToRef(this.#viewToHead);
+        const [x, y, z] = [12, 13, 14].map((at) => this.#viewToHead.m[at] as number) as [number, number, number];
+        const viewpoint = {
+            headToView: headToView.m,
+            projection: scene.getProjectionMatrix().m,
+            cameraInHead: [x, y, z, this.#handedness.x],
+            size: [this.#viewport.z, this.#viewport.w] as const,
+            opacity,
+            depthMin: DEPTH_MIN * unitLength(headToWorld),
+        };
+        if (!picture.view.aim(viewpoint, this.#idMask)) return true;
+        const depthMap = findTextureView(picture.depth.texture);
+        const isRecorded = recordCompute(engine, { label: `${this.#options.name} tiles` }, (pass) => {
+            picture.view.record(pass, order, depthMap);
+        });
+        if (!isRecorded) return false;
+        this.#drawn = picture;
+        this.#chooseOutput();
+        this.#render(this.#colour, true);
+        // Blending leaves depth writes off.
+        engine.setAlphaMode(Constants.ALPHA_DISABLE);
+        this.#render(this.#depth, false);
+        return true;
+    }
+
+    /** Frees everything but the arena's buffers. */
+    public dispose(): void {
+        for (const [camera, picture] of this.#pictures) this.#dropCamera(camera, picture);
+        for (const mesh of [this.#colour, this.#depth]) {
+            mesh.material?.dispose(false, false);
+            mesh.dispose(true, false);
+        }
+    }
+
+    #render(mesh: Mesh, enableAlphaMode: boolean): void {
+        const subMesh = mesh.subMeshes[0];
+        if (subMesh) mesh.render(subMesh, enableAlphaMode);
+    }
+
+    #addCamera(camera: Camera): void {
+        const label = `${this.#options.name} ${camera.name}`;
+        const depth = new SceneDepth(label, camera);
+        this.#pictures.set(camera, { view: this.#rasterizer.createView(label), depth, bound: undefined });
+    }
+
+    #dropCamera(camera: Camera, picture: CameraPicture): void {
+        this.#pictures.delete(camera);
+        if (this.#drawn === picture) this.#drawn = undefined;
+        picture.view.dispose();
+        picture.depth.dispose();
+    }
+
+    #chooseOutput(): void {
+        const isLinear = wantsLinearOutput(this.#options.scene);
+        if (isLinear === this.#isLinear) return;
+        this.#isLinear = isLinear;
+        (this.#colour.material as ShaderMaterial).setDefine('SPLAT_LINEAR_OUTPUT', isLinear);
+    }
+
+    #bind(material: ShaderMaterial): void {
+        const effect = material.getEffect();
+        const picture = this.#drawn;
+        const [colours, depths] = [picture?.view.colours, picture?.view.depths];
+        if (!effect || !picture || !colours || !depths) return;
+        const { scene } = this.#options;
+        if (picture.bound?.source !== colours) {
+            picture.bound = { source: colours, colours: wrapBuffer(colours), depths: wrapBuffer(depths) };
+        }
+        effect.setVector4('viewport', this.#viewport);
+        effect.setMatrix('projection', scene.getProjectionMatrix());
+        effect.setVector4('handedness', this.#handedness);
+        bindStorageBuffer(scene.getEngine(), 'tileColours', picture.bound.colours);
+        bindStorageBuffer(scene.getEngine(), 'tileDepths', picture.bound.depths);
+    }
+}
+
+function createMaterial(name: string, { scene }: TileDrawOptions, defines: string[]): ShaderMaterial {
+    const material = new ShaderMaterial(name, scene, tileShaderSources(), {
+        shaderLanguage: ShaderLanguage.WGSL,
+        attributes: ['position'],
+        uniforms: ['viewport', 'projection', 'handedness'],
+        storageBuffers: ['tileColours', 'tileDepths'],
+        defines,
+        needAlphaBlending: defines.length === 0,
+    });
+    material.backFaceCulling = false;
+    material.doNotSerialize = true;
+    scene.removeMaterial(material);
+    return material;
+}
+
+function createColourMaterial(options: TileDrawOptions): ShaderMaterial {
+    const material = createMaterial(`${options.name} tiles`, options, []);
+    // Plain premultiplied alpha adds destination alpha on top and passes 1 in float targets.
+    material.alphaMode = Constants.ALPHA_PREMULTIPLIED_PORTERDUFF;
+    material.transparencyMode = Material.MATERIAL_ALPHABLEND;
+    material.depthFunction = Constants.ALWAYS;
+    material.disableDepthWrite = true;
+    return material;
+}
+
+function createDepthMaterial(options: TileDrawOptions): ShaderMaterial {
+    const material = createMaterial(`${options.name} tile depth`, options, ['#define TILE_DEPTH']);
+    material.disableColorWrite = true;
+    return material;
+}
+
+/** A quad over the viewport. Taken out of the scene's lists: it is nobody's mesh but ours. */
+function createQuad(name: string, material: Material): Mesh {
+    const scene = material.getScene();
+    const mesh = new Mesh(name, scene);
+    mesh.material = material;
+    const data = new VertexData();
+    data.positions = [-1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 1, 0];
+    data.indices = [0, 1, 2, 0, 2, 3];
+    data.applyToMesh(mesh);
+    mesh.isPickable = false;
+    mesh.doNotSerialize = true;
+    mesh.alwaysSelectAsActiveMesh = true;
+    mesh.reservedDataStore = { hidden: true };
+    if (mesh.geometry) scene.removeGeometry(mesh.geometry);
+    scene.removeMesh(mesh);
+    return mesh;
+}
