@@ -1,4 +1,5 @@
 import type { WebGPUEngine } from '@babylonjs/core/Engines/webgpuEngine.js';
+import type { RasterizerChoice } from '../plugin/index.js';
 import type { SandboxOptions } from './options.js';
 import { freezeAsync } from './scenes/freeze.js';
 import { HeadInRoom } from './scenes/head-in-room.js';
@@ -23,6 +24,7 @@ export class App {
     private sound: AudioBuffer | null = null;
     private avatarName = '';
     private blinkStart: number | null = null;
+    private rasterizer: RasterizerChoice;
     private neutral: Readonly<Record<string, number>> = {};
     private isStarted = false;
     private framesLeft = SETTLE_FRAMES;
@@ -33,6 +35,7 @@ export class App {
         private readonly options: SandboxOptions,
         private readonly states: States,
     ) {
+        this.rasterizer = options.rasterizer;
         this.scene = new HeadInRoom(engine, canvas, options);
         this.transport = new Transport(() => this.togglePlay());
         this.panel = new Panel({
@@ -41,6 +44,7 @@ export class App {
             onBlink: () => (this.blinkStart = performance.now()),
             onRoaming: (isOn) => this.scene.room.setRoaming(isOn),
             onHull: (isOn) => this.scene.showHull(isOn),
+            onTiles: (isOn) => this.chooseRasterizer(isOn ? 'tile' : 'auto'),
             onResetView: () => this.scene.orbit.reset(),
             onLayout: () => this.touch(),
         });
@@ -178,6 +182,7 @@ export class App {
             this.avatarName = name.replace(/\.glb$/i, '');
             this.neutral = { ...head.expression };
             this.panel.setExpressions(head.expressionNames, this.neutral);
+            this.chooseRasterizer(this.rasterizer);
             head.onWarningObservable.add((warning) => console.warn(warning));
             this.states.hideLoading();
             this.touch();
@@ -202,6 +207,15 @@ export class App {
             }
         }
         this.isStarted = true;
+        this.touch();
+    }
+
+    /** For the head that is here and those that follow. */
+    private chooseRasterizer(choice: RasterizerChoice): void {
+        this.rasterizer = choice;
+        this.panel.showTiles(choice === 'tile');
+        const { head } = this.scene;
+        if (head !== null) head.rasterizer = choice;
         this.touch();
     }
 

@@ -12,6 +12,8 @@ export interface SandboxOptions {
     readonly yaw: number;
     readonly pitch: number;
     readonly distance: number;
+    /** `?rasterizer=tile`: start with the compute rasterizer; anything else is `auto`. */
+    readonly rasterizer: 'auto' | 'tile';
     /** `?scale=`: screen pixels per rendered pixel; 2 draws a quarter of the pixels. Null: chosen by the screen. */
     readonly scale: number | null;
 }
@@ -35,6 +37,7 @@ export function readOptions(search: string): SandboxOptions {
         yaw: number('yaw') ?? 0,
         pitch: number('pitch') ?? 4,
         distance: number('distance') ?? 1.05,
+        rasterizer: query.get('rasterizer') === 'tile' ? 'tile' : 'auto',
         scale: scale === null ? null : Math.min(8, Math.max(0.5, scale)),
     };
 }

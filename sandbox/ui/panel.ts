@@ -20,6 +20,7 @@ export interface PanelHandlers {
     readonly onBlink: () => void;
     readonly onRoaming: (isOn: boolean) => void;
     readonly onHull: (isOn: boolean) => void;
+    readonly onTiles: (isOn: boolean) => void;
     readonly onResetView: () => void;
     /** The panel opened or closed, so the free part of the picture changed. */
     readonly onLayout: () => void;
@@ -31,6 +32,7 @@ export class Panel {
     private readonly blink = byId('blink', HTMLButtonElement);
     private readonly neutral = byId('neutral', HTMLButtonElement);
     private readonly toggle = byId('panel-toggle', HTMLButtonElement);
+    private readonly tiles = byId('tiles', HTMLInputElement);
     private readonly inputs = new Map<string, HTMLInputElement>();
     private readonly handlers: PanelHandlers;
 
@@ -38,6 +40,7 @@ export class Panel {
         this.handlers = handlers;
         const roaming = byId('roaming', HTMLInputElement);
         const hull = byId('hull', HTMLInputElement);
+        this.tiles.addEventListener('change', () => handlers.onTiles(this.tiles.checked));
         roaming.checked = false;
         hull.checked = false;
         roaming.addEventListener('change', () => handlers.onRoaming(roaming.checked));
@@ -53,6 +56,11 @@ export class Panel {
             if (key === 'c') this.setOpen(!this.isOpen);
         });
         this.setOpen(!this.isNarrow);
+    }
+
+    /** Shows whether the compute rasterizer is asked for. */
+    public showTiles(isOn: boolean): void {
+        this.tiles.checked = isOn;
     }
 
     /** Whether the panel lies across the picture, as on a telephone, instead of beside it; style/panel.css says the same. */
