@@ -237,3 +237,29 @@ it('writes depth that what is drawn later can use: a box drawn after the head is
     const pixels = await shown(attempt.host);
     expect(pixelAt(pixels, WIDTH, 64, 48)[1]).toBeLessThan(40);
 });
+
+it('is cut and writes depth alike where the engine reverses depth', async ({ skip }) => {
+    if (!('host' in attempt)) return skip(attempt.reason);
+    const { engine } = attempt.host;
+    const front: Pinhole = lookAt([0, 0, 0.6], [0, 0, 0], {
+        fx: 100,
+        fy: 100,
+        cx: 64,
+        cy: 48,
+        width: WIDTH,
+        height: HEIGHT,
+    });
+    engine.useReverseDepthBuffer = true;
+    try {
+        const head = await headIn(attempt.host, ball(), { pinhole: front });
+        box(0.05, [0, 0, -0.3], 0.999);
+        head.alphaIndex = 1;
+        const late = scene?.getMeshByName('box');
+        if (late) late.alphaIndex = 2;
+        expect(pixelAt(await shown(attempt.host), WIDTH, 64, 48)[1]).toBeLessThan(40);
+        box(0.1, [0, 0, 0.15]);
+        expect(pixelAt(await shown(attempt.host), WIDTH, 64, 48)).toEqual([0, 255, 0]);
+    } finally {
+        engine.useReverseDepthBuffer = false;
+    }
+});
