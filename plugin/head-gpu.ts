@@ -39,7 +39,6 @@ export class HeadGpu {
     readonly #tileOptions: TileDrawOptions;
     #tiles: TileDraw | undefined;
     #tilesStarting: Promise<void> | undefined;
-    #isGone = false;
     #isDeformationDue = false;
 
     private constructor(
@@ -103,11 +102,14 @@ export class HeadGpu {
 
     /** Compiles the tile rasterizer, once. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`; quads still work then. */
     public startTilesAsync(): Promise<void> {
-        this.#tilesStarting ??= TileDraw.createAsync(this.#tileOptions).then((tiles) => {
-            if (this.#isGone) tiles.dispose();
-            else this.#tiles = tiles;
+        if (this.#tilesStarting) return this.#tilesStarting;
+        const starting: Promise<void> = TileDraw.createAsync(this.#tileOptions).then((tiles) => {
+            // Stopped meanwhile, and perhaps started again: then these are nobody's.
+            if (this.#tilesStarting === starting) this.#tiles = tiles;
+            else tiles.dispose();
         });
-        return this.#tilesStarting;
+        this.#tilesStarting = starting;
+        return starting;
     }
 
     /** Frees the tile rasterizer's pictures and depth passes, if it runs. */
@@ -133,7 +135,6 @@ export class HeadGpu {
 
     /** Frees everything, the buffers at the end of the current task. */
     public dispose(): void {
-        this.#isGone = true;
         this.quads.dispose();
         this.stopTiles();
         this.timer.dispose();

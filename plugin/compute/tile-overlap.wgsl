@@ -10,8 +10,8 @@ fn reachesRect(splat: ScreenSplat, low: vec2f, high: vec2f) -> bool {
     let a = splat.conic.x;
     let b = splat.conic.y;
     let c = splat.conic.z;
-    let fromLow = low - splat.centre;
-    let toHigh = high - splat.centre;
+    let fromLow = low - splat.mean2d;
+    let toHigh = high - splat.mean2d;
     let nearest = clamp(vec2f(), fromLow, toHigh);
     let y = clamp(-b * nearest.x / c, fromLow.y, toHigh.y);
     let x = clamp(-b * nearest.y / a, fromLow.x, toHigh.x);

@@ -18,10 +18,10 @@ fn tileProject(@builtin(global_invocation_id) thread: vec3u) {
     var screen = ScreenSplat(vec2f(), depth, 0.0, vec3f(1.0, 0.0, 1.0), -1.0, vec3f(), i);
     // Written so that a NaN anywhere culls.
     if (depth > tileView.depthMin && opacity > ALPHA_MIN && determinant > 0.0) {
-        let centre = (clip.xy / clip.w + 1.0) * halfSize;
+        let mean2d = (clip.xy / clip.w + 1.0) * halfSize;
         let colour = shColour(i, normalize(splat.mean - tileView.cameraInHead.xyz));
         let conic = vec3f(covariance.z, -covariance.y, covariance.x) / determinant;
-        screen = ScreenSplat(centre, depth, opacity, conic, 2.0 * log(opacity / ALPHA_MIN), colour, i);
+        screen = ScreenSplat(mean2d, depth, opacity, conic, 2.0 * log(opacity / ALPHA_MIN), colour, i);
     }
     screenSplats[slot] = screen;
 }

@@ -37,7 +37,7 @@ fn quarterMask(splat: ScreenSplat, tileLow: vec2f) -> u32 {
 // Eq. 10 and the sample rules for one pixel. Returns 1 when the pixel counts (Eq. 5).
 fn blend(pixel: ptr<function, Pixel>, splat: ScreenSplat) -> u32 {
     if ((*pixel).left < TRANSMITTANCE_MIN || splat.depth > (*pixel).limit) { return 0u; }
-    let d = (*pixel).centre - splat.centre;
+    let d = (*pixel).centre - splat.mean2d;
     let power = 0.5 * (splat.conic.x * d.x * d.x + splat.conic.z * d.y * d.y) + splat.conic.y * d.x * d.y;
     let alpha = min(ALPHA_MAX, splat.opacity * exp(-power));
     if (power < 0.0 || alpha < ALPHA_MIN) { return 0u; }

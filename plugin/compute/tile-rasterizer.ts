@@ -246,10 +246,10 @@ export class TileView {
     public aim(viewpoint: TileViewpoint, idMask: number): boolean {
         const { device, splatCount } = this.#options;
         const [width, height] = viewpoint.size;
-        const numbers = [viewpoint.headToView, viewpoint.projection, viewpoint.cameraInHead, viewpoint.size];
-        const isSane = numbers.every((list) => Array.from(list).every(Number.isFinite));
+        const { headToView, projection, cameraInHead } = viewpoint;
         this.#tiles = [0, 0];
-        if (!isSane || width < 1 || height < 1 || splatCount === 0) return false;
+        if (!allFinite(headToView) || !allFinite(projection) || !allFinite(cameraInHead)) return false;
+        if (!(width >= 1 && height >= 1) || splatCount === 0) return false;
         const bins = [Math.ceil(width / BIN_SIZE), Math.ceil(height / BIN_SIZE)] as const;
         this.#binCount = bins[0] * bins[1];
         this.#reserve(width * height, this.#binCount);
@@ -377,4 +377,9 @@ export class TileView {
         }
         return this.#groups?.groups as unknown as readonly [GPUBindGroup, GPUBindGroup, GPUBindGroup];
     }
+}
+
+function allFinite(numbers: ArrayLike<number>): boolean {
+    for (let k = 0; k < numbers.length; k++) if (!Number.isFinite(numbers[k])) return false;
+    return true;
 }

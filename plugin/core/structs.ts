@@ -49,7 +49,7 @@ const tileViewFields = {
 export const TILE_VIEW: GpuStruct<typeof tileViewFields> = defineStruct('TileView', tileViewFields);
 
 const screenSplatFields = {
-    centre: 'vec2f',
+    mean2d: 'vec2f',
     depth: 'f32',
     opacity: 'f32',
     conic: 'vec3f',
@@ -58,7 +58,7 @@ const screenSplatFields = {
     id: 'u32',
 } as const;
 /**
- * A splat as a view sees it, 48 bytes: centre px from the viewport's corner, view depth, opacity; inverse covariance (xx, xy, yy)
+ * A splat as a view sees it, 48 bytes: projected mean, px from the viewport's corner, view depth, opacity; inverse covariance (xx, xy, yy)
  * px^-2; `reach` = 2 ln(opacity / ALPHA_MIN), below 0 for a culled splat; colour, not premultiplied; which splat it is.
  */
 export const SCREEN_SPLAT: GpuStruct<typeof screenSplatFields> = defineStruct('ScreenSplat', screenSplatFields);

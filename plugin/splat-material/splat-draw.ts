@@ -4,12 +4,12 @@ import { Matrix, Vector4 } from '@babylonjs/core/Maths/math.vector.js';
 import { Material } from '@babylonjs/core/Materials/material.js';
 import { ShaderLanguage } from '@babylonjs/core/Materials/shaderLanguage.js';
 import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
-import { Mesh } from '@babylonjs/core/Meshes/mesh.js';
-import { VertexData } from '@babylonjs/core/Meshes/mesh.vertexData.js';
+import type { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import { DepthSorter, type GpuArena, type SortedView } from '../compute/index.js';
 import { DEPTH_MIN } from '../core/index.js';
 import { bindStorageBuffer, currentViewport, wrapBuffer, type BoundBuffer } from './engine-bridge.js';
+import { createHiddenMesh } from './hidden-mesh.js';
 import { splatShaderSources, type SplatColours } from './splat-shader.js';
 import { ViewSorts, type DepthSphere } from './view-sorts.js';
 
@@ -195,27 +195,15 @@ function createMaterial({ name, scene, colours }: SplatDrawOptions, idMask: numb
     return material;
 }
 
-/** The instanced quads: corners in xy, quad number in z. Taken out of the scene's lists: it is nobody's mesh but ours. */
+/** The instanced quads: corners in xy, quad number in z. */
 function createQuads(name: string, material: Material, splatCount: number): Mesh {
-    const scene = material.getScene();
-    const mesh = new Mesh(name, scene);
-    mesh.material = material;
     const positions: number[] = [];
     const indices: number[] = [];
     for (let quad = 0; quad < QUADS_PER_INSTANCE; quad++) {
         positions.push(-1, -1, quad, 1, -1, quad, 1, 1, quad, -1, 1, quad);
         indices.push(...[0, 1, 2, 0, 2, 3].map((corner) => quad * 4 + corner));
     }
-    const data = new VertexData();
-    data.positions = positions;
-    data.indices = indices;
-    data.applyToMesh(mesh);
+    const mesh = createHiddenMesh(name, material, positions, indices);
     mesh.forcedInstanceCount = Math.ceil(splatCount / QUADS_PER_INSTANCE);
-    mesh.isPickable = false;
-    mesh.doNotSerialize = true;
-    mesh.alwaysSelectAsActiveMesh = true;
-    mesh.reservedDataStore = { hidden: true };
-    if (mesh.geometry) scene.removeGeometry(mesh.geometry);
-    scene.removeMesh(mesh);
     return mesh;
 }

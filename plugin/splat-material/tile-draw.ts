@@ -4,14 +4,13 @@ import { Material } from '@babylonjs/core/Materials/material.js';
 import { ShaderLanguage } from '@babylonjs/core/Materials/shaderLanguage.js';
 import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
 import { Matrix, Vector4 } from '@babylonjs/core/Maths/math.vector.js';
-import { Mesh } from '@babylonjs/core/Meshes/mesh.js';
-import { VertexData } from '@babylonjs/core/Meshes/mesh.vertexData.js';
+import type { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import {
     DepthSorter,
     TileRasterizer,
+    GpuArena,
     type ColourLayout,
-    type GpuArena,
     type SortedView,
     type TileView,
 } from '../compute/index.js';
@@ -24,6 +23,7 @@ import {
     wrapBuffer,
     type BoundBuffer,
 } from './engine-bridge.js';
+import { createHiddenMesh } from './hidden-mesh.js';
 import { SceneDepth } from './scene-depth.js';
 import { unitLength, wantsLinearOutput } from './splat-draw.js';
 import { tileShaderSources } from './splat-shader.js';
@@ -34,7 +34,6 @@ export interface TileDrawOptions {
     readonly name: string;
     readonly scene: Scene;
     readonly device: GPUDevice;
-    readonly arena: GpuArena;
     /** `PosedSplat[splatCount]`, face first. */
     readonly posedSplats: GPUBuffer;
     /** Packed spherical harmonics. */
@@ -57,10 +56,12 @@ interface CameraPicture {
  * into the pass that Babylon is recording. Writes depth where the head is more than half opaque.
  *
  * One picture a camera; cameras that it was not told of (render targets) and XR eyes are for {@link SplatDraw}. Owns its
- * materials, its quad, the pictures and a depth pass a camera.
+ * materials, its quads, the draw orders, the pictures and a depth pass a camera.
  */
 export class TileDraw {
     readonly #options: TileDrawOptions;
+    /** Draw orders: freed with the tiles, so that changing to and fro takes no more memory each time. */
+    readonly #arena: GpuArena;
     readonly #rasterizer: TileRasterizer;
     readonly #idMask: number;
     readonly #sorts: ViewSorts;
@@ -73,8 +74,9 @@ export class TileDraw {
     #drawn: CameraPicture | undefined;
     #isLinear = false;
 
-    private constructor(options: TileDrawOptions, sorter: DepthSorter, rasterizer: TileRasterizer) {
+    private constructor(options: TileDrawOptions, arena: GpuArena, sorter: DepthSorter, rasterizer: TileRasterizer) {
         this.#options = options;
+        this.#arena = arena;
         this.#rasterizer = rasterizer;
         this.#idMask = sorter.idMask;
         this.#sorts = new ViewSorts(options.scene, options.sphere, sorter);
@@ -88,12 +90,13 @@ export class TileDraw {
 
     /** Compiles sort and rasterizer. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. */
     public static async createAsync(options: TileDrawOptions): Promise<TileDraw> {
+        const arena = new GpuArena(options.device, `${options.name} tiles`);
         const [sorter, rasterizer] = await Promise.all([
             // 23 depth bits: with 15 the order alone would cost more than all rounding.
-            DepthSorter.createAsync({ ...options, forceWide: true }),
+            DepthSorter.createAsync({ ...options, arena, forceWide: true }),
             TileRasterizer.createAsync({ ...options, hasDepth: true }),
         ]);
-        return new TileDraw(options, sorter, rasterizer);
+        return new TileDraw(options, arena, sorter, rasterizer);
     }
 
     /** Says that the posed splats have changed, so that every order is out of date. */
@@ -118,9 +121,14 @@ export class TileDraw {
         return this.#sorts.plan(cameras, headToWorld, frame);
     }
 
-    /** Whether the scene's current camera is one of those planned. */
+    /**
+     * Whether a planned camera is drawing its own pass. A render target may borrow that camera in the same frame; both would share
+     * one set of parameters, of which the last written wins.
+     */
     public canDraw(camera: Camera | null): boolean {
-        return camera !== null && this.#pictures.has(camera);
+        if (camera === null || !this.#pictures.has(camera)) return false;
+        const ownPass = camera.outputRenderTarget?.renderPassId ?? camera.renderPassId;
+        return camera.getEngine().currentRenderPassId === ownPass;
     }
 
     /**
@@ -163,13 +171,14 @@ export class TileDraw {
         return true;
     }
 
-    /** Frees everything but the arena's buffers. */
+    /** Frees everything, the buffers at the end of the current task: a frame being recorded may still use them. */
     public dispose(): void {
         for (const [camera, picture] of this.#pictures) this.#dropCamera(camera, picture);
         for (const mesh of [this.#colour, this.#depth]) {
             mesh.material?.dispose(false, false);
             mesh.dispose(true, false);
         }
+        queueMicrotask(() => this.#arena.dispose());
     }
 
     #render(mesh: Mesh, enableAlphaMode: boolean): void {
@@ -245,20 +254,7 @@ function createDepthMaterial(options: TileDrawOptions): ShaderMaterial {
     return material;
 }
 
-/** A quad over the viewport. Taken out of the scene's lists: it is nobody's mesh but ours. */
+/** A quad over the viewport. */
 function createQuad(name: string, material: Material): Mesh {
-    const scene = material.getScene();
-    const mesh = new Mesh(name, scene);
-    mesh.material = material;
-    const data = new VertexData();
-    data.positions = [-1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 1, 0];
-    data.indices = [0, 1, 2, 0, 2, 3];
-    data.applyToMesh(mesh);
-    mesh.isPickable = false;
-    mesh.doNotSerialize = true;
-    mesh.alwaysSelectAsActiveMesh = true;
-    mesh.reservedDataStore = { hidden: true };
-    if (mesh.geometry) scene.removeGeometry(mesh.geometry);
-    scene.removeMesh(mesh);
-    return mesh;
+    return createHiddenMesh(name, material, [-1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 1, 0], [0, 1, 2, 0, 2, 3]);
 }

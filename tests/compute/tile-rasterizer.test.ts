@@ -99,6 +99,7 @@ describe('what the tile rasterizer makes of odd input', () => {
 
     it.for([
         ['no pixels', { size: [0, 32] }],
+        ['a size of NaN', { size: [Number.NaN, 32] }],
         ['a viewpoint of NaN', { cameraInHead: [Number.NaN, 0, 0, 1] }],
         ['a projection of infinity', { projection: Array.from({ length: 16 }, () => Infinity) }],
     ] as const)('draws nothing for %s', async ([, viewpoint], { skip }) => {

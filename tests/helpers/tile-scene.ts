@@ -1,19 +1,12 @@
 import {
     DepthSorter,
     GpuArena,
-    packHalves,
     TileRasterizer,
     type TileView,
     type TileViewpoint,
 } from '../../plugin/compute/index.js';
-import {
-    cameraCentre,
-    POSED_SPLAT,
-    shCoefficients,
-    writeStruct,
-    type Camera,
-    type SplatSet,
-} from '../../plugin/core/index.js';
+import { cameraCentre, POSED_SPLAT, writeStruct, type Camera, type SplatSet } from '../../plugin/core/index.js';
+import { packColours } from '../../plugin/splat-material/index.js';
 import { readBack, withValidation } from './gpu.js';
 
 /** What a tile picture holds, top row first. */
@@ -65,7 +58,7 @@ export async function drawTiles(
     const arena = new GpuArena(device, 'tile test');
     const splatCount = face.count + mouth.count;
     const posedSplats = arena.storage('posed', posedRecords([face, mouth]));
-    const { halves, ...colours } = colourWords([face, mouth]);
+    const { halves, ...colours } = packColours({ face, mouth });
     const splatColours = arena.storage('colours', halves);
     const picture = await withValidation(device, async () => {
         const sorter = await DepthSorter.createAsync({
@@ -155,18 +148,4 @@ function posedRecords(branches: readonly SplatSet[]): DataView {
         }
     }
     return records;
-}
-
-function colourWords(branches: readonly SplatSet[]): { halves: Uint16Array; wordsPerSplat: number; shDegree: number } {
-    const shDegree = Math.max(...branches.map((branch) => branch.shDegree));
-    const wordsPerSplat = Math.ceil((shCoefficients(shDegree) * 3) / 2);
-    const total = branches.reduce((sum, { count }) => sum + count, 0);
-    const padded = new Float32Array(Math.max(1, total) * wordsPerSplat * 2);
-    let at = 0;
-    for (const { count, sh, shDegree: degree } of branches) {
-        const width = shCoefficients(degree) * 3;
-        for (let i = 0; i < count; i++, at += wordsPerSplat * 2)
-            padded.set(sh.subarray(i * width, (i + 1) * width), at);
-    }
-    return { halves: packHalves(padded), wordsPerSplat, shDegree };
 }

@@ -1,6 +1,7 @@
 import { FreeCamera } from '@babylonjs/core/Cameras/freeCamera.js';
 import { StandardMaterial } from '@babylonjs/core/Materials/standardMaterial.js';
 import { Color3 } from '@babylonjs/core/Maths/math.color.js';
+import { RenderTargetTexture } from '@babylonjs/core/Materials/Textures/renderTargetTexture.js';
 import { Plane } from '@babylonjs/core/Maths/math.plane.js';
 import { Vector3 } from '@babylonjs/core/Maths/math.vector.js';
 import { Viewport } from '@babylonjs/core/Maths/math.viewport.js';
@@ -27,6 +28,15 @@ const PINHOLE: Pinhole = lookAt([0.22, 0.14, 0.65], [0.01, -0.01, 0.02], {
     fy: 200,
     cx: 67,
     cy: 45,
+    width: WIDTH,
+    height: HEIGHT,
+});
+/** Before the face, 0.6 m away; the middle of the picture looks at the origin. */
+const FRONT: Pinhole = lookAt([0, 0, 0.6], [0, 0, 0], {
+    fx: 100,
+    fy: 100,
+    cx: 64,
+    cy: 48,
     width: WIDTH,
     height: HEIGHT,
 });
@@ -151,6 +161,21 @@ describe('a head drawn with tiles in Babylon', () => {
         expect(await shown(host)).toEqual(tiles);
     });
 
+    it('shares a frame with a render target of the same camera, which gets quads', async ({ skip }) => {
+        if (!('host' in attempt)) return skip(attempt.reason);
+        const { host } = attempt;
+        const head = await headIn(host, bust());
+        head.poseAt(INSTANT.audioFeat, INSTANT.exprFeat);
+        const alone = await shown(host);
+        const target = new RenderTargetTexture('target', { width: 64, height: 48 }, scene);
+        target.activeCamera = scene?.activeCamera ?? null;
+        target.renderList = [head];
+        scene?.customRenderTargets.push(target);
+        expect(await shown(host)).toEqual(alone);
+        const small = new Uint8Array(((await target.readPixels()) as Uint8Array).buffer);
+        expect(Math.max(...small.filter((_, k) => k % 4 === 0))).toBeGreaterThan(100);
+    });
+
     it('steps aside for clip planes, and says so', async ({ skip }) => {
         if (!('host' in attempt)) return skip(attempt.reason);
         const head = await headIn(attempt.host, ball());
@@ -165,19 +190,11 @@ describe('a head drawn with tiles in Babylon', () => {
 });
 
 describe.each(['tile', 'quads'] as const)('occlusion, drawn with %s', (rasterizer) => {
-    const front: Pinhole = lookAt([0, 0, 0.6], [0, 0, 0], {
-        fx: 100,
-        fy: 100,
-        cx: 64,
-        cy: 48,
-        width: WIDTH,
-        height: HEIGHT,
-    });
     const middleOf = (pixels: Uint8Array): number[] => pixelAt(pixels, WIDTH, 64, 48);
 
     it('shows the head before a wall', async ({ skip }) => {
         if (!('host' in attempt)) return skip(attempt.reason);
-        await headIn(attempt.host, ball(), { rasterizer, pinhole: front });
+        await headIn(attempt.host, ball(), { rasterizer, pinhole: FRONT });
         box(1.2, [0, 0, -0.9]);
         const pixels = await shown(attempt.host);
         expect(middleOf(pixels)[0]).toBeGreaterThan(240);
@@ -186,7 +203,7 @@ describe.each(['tile', 'quads'] as const)('occlusion, drawn with %s', (rasterize
 
     it('hides the head behind a box', async ({ skip }) => {
         if (!('host' in attempt)) return skip(attempt.reason);
-        await headIn(attempt.host, ball(), { rasterizer, pinhole: front });
+        await headIn(attempt.host, ball(), { rasterizer, pinhole: FRONT });
         box(0.1, [0, 0, 0.15]);
         expect(middleOf(await shown(attempt.host))).toEqual([0, 255, 0]);
     });
@@ -199,7 +216,7 @@ describe.each(['tile', 'quads'] as const)('occlusion, drawn with %s', (rasterize
         for (let i = 0; i < shell.count; i++) shell.sh.set([1.7, -1.7, -1.7], i * 3);
         await headIn(attempt.host, headOf(shell, oneSplat({ logitOpacity: -20 }), { strength: 0 }), {
             rasterizer,
-            pinhole: front,
+            pinhole: FRONT,
         });
         // Its front face lies at z = 0.09: the shell's tip stands out before it, the rest of the shell is inside.
         box(0.16, [0, 0, 0.01]);
@@ -210,7 +227,7 @@ describe.each(['tile', 'quads'] as const)('occlusion, drawn with %s', (rasterize
 
     it('shines through glass before it, and through itself onto glass behind', async ({ skip }) => {
         if (!('host' in attempt)) return skip(attempt.reason);
-        await headIn(attempt.host, ball(), { rasterizer, pinhole: front });
+        await headIn(attempt.host, ball(), { rasterizer, pinhole: FRONT });
         box(0.1, [0, 0, 0.2], 0.5);
         const [red, green] = middleOf(await shown(attempt.host)) as [number, number];
         expect(red).toBeGreaterThan(40);
@@ -220,15 +237,7 @@ describe.each(['tile', 'quads'] as const)('occlusion, drawn with %s', (rasterize
 
 it('writes depth that what is drawn later can use: a box drawn after the head is hidden by it', async ({ skip }) => {
     if (!('host' in attempt)) return skip(attempt.reason);
-    const front: Pinhole = lookAt([0, 0, 0.6], [0, 0, 0], {
-        fx: 100,
-        fy: 100,
-        cx: 64,
-        cy: 48,
-        width: WIDTH,
-        height: HEIGHT,
-    });
-    const head = await headIn(attempt.host, ball(), { pinhole: front });
+    const head = await headIn(attempt.host, ball(), { pinhole: FRONT });
     // A transparent-queue box behind the head, forced to draw after it.
     box(0.05, [0, 0, -0.3], 0.999);
     head.alphaIndex = 1;
@@ -241,17 +250,9 @@ it('writes depth that what is drawn later can use: a box drawn after the head is
 it('is cut and writes depth alike where the engine reverses depth', async ({ skip }) => {
     if (!('host' in attempt)) return skip(attempt.reason);
     const { engine } = attempt.host;
-    const front: Pinhole = lookAt([0, 0, 0.6], [0, 0, 0], {
-        fx: 100,
-        fy: 100,
-        cx: 64,
-        cy: 48,
-        width: WIDTH,
-        height: HEIGHT,
-    });
     engine.useReverseDepthBuffer = true;
     try {
-        const head = await headIn(attempt.host, ball(), { pinhole: front });
+        const head = await headIn(attempt.host, ball(), { pinhole: FRONT });
         box(0.05, [0, 0, -0.3], 0.999);
         head.alphaIndex = 1;
         const late = scene?.getMeshByName('box');

@@ -80,7 +80,7 @@ struct TileView {
 }
 
 struct ScreenSplat {
-    centre: vec2f,
+    mean2d: vec2f,
     depth: f32,
     opacity: f32,
     conic: vec3f,

@@ -69,6 +69,7 @@ function fast(): TrainConfig {
         iterations: { static: 1500, deform: 18_500, finetune: 1000 },
         face: { ...base.face, seeds: 10_000, maxSplats: 24_000 },
         mouth: { ...base.mouth, seeds: 3000, maxSplats: 4000 },
+        // The encoder can hear already: at the layers' rate one window an iteration would make it forget.
         lr: { ...base.lr, planes: 1e-2, layers: 1.5e-3, encoder: 3e-4, netsFinal: 0.03 },
         // Degree 1 halves the asset's colour data; degree 2 is within noise on a matte bust.
         shDegree: 1,
