@@ -79,10 +79,15 @@ async function headIn(
     return head;
 }
 
-/** Two frames: the first tells the head its cameras, so that their depth passes exist in the second. */
+/**
+ * A frame tells the head its cameras, so that their depth passes exist; then the other meshes' shaders are waited for, which
+ * compile as long as they like, and the picture is the second frame after that.
+ */
 async function shown(host: NodeEngine): Promise<Uint8Array> {
     if (!scene) throw new Error('no scene');
-    for (let frame = 0; frame < 3; frame++) await host.renderAsync(scene);
+    await host.renderAsync(scene);
+    await scene.whenReadyAsync(true);
+    for (let frame = 0; frame < 2; frame++) await host.renderAsync(scene);
     return host.readPixelsAsync();
 }
 
