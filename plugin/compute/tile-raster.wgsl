@@ -34,7 +34,7 @@ fn quarterMask(splat: ScreenSplat, tileLow: vec2f) -> u32 {
     return mask;
 }
 
-// Eq. 10 and the sample rules for one pixel. Returns 1 when the pixel counts (Eq. 5).
+// Eq. 10 and the sample rules for one pixel. Returns 1 when the pixel counts: Eq. 5, and a share of at least countMin.
 fn blend(pixel: ptr<function, Pixel>, splat: ScreenSplat) -> u32 {
     if ((*pixel).left < TRANSMITTANCE_MIN || splat.depth > (*pixel).limit) { return 0u; }
     let d = (*pixel).centre - splat.mean2d;
@@ -52,7 +52,7 @@ fn blend(pixel: ptr<function, Pixel>, splat: ScreenSplat) -> u32 {
     (*pixel).depth += weight * splat.depth;
     if ((*pixel).left > 0.5 && left <= 0.5) { (*pixel).median = splat.depth; }
     (*pixel).left = left;
-    return select(0u, 1u, isCounted(splat, d));
+    return select(0u, 1u, weight >= tileView.countMin && isCounted(splat, d));
 }
 
 @compute @workgroup_size(64)

@@ -124,6 +124,8 @@ export interface TileViewpoint {
     readonly opacity: number;
     /** Splats nearer than this are not drawn, in units of the view. */
     readonly depthMin: number;
+    /** Share of a pixel's colour from which a splat counts it, 0..1. Default 0: every pixel it contributes to (Eq. 5). */
+    readonly countMin?: number;
 }
 
 /** Draw order of a view, back to front: `order[k] & idMask` is a splat. */
@@ -261,6 +263,7 @@ export class TileView {
             bins,
             opacity: viewpoint.opacity,
             depthMin: viewpoint.depthMin,
+            countMin: viewpoint.countMin ?? 0,
             splatCount,
             idMask,
             wordCount: this.#wordCount,

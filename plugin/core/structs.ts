@@ -41,10 +41,12 @@ const tileViewFields = {
     idMask: 'u32',
     wordCount: 'u32',
     stride: 'u32',
+    countMin: 'f32',
 } as const;
 /**
  * One view of the `tile` rasterizer. `cameraInHead`: centre m, then +1 where the view looks along +z, else -1. `size`: of the
- * viewport, px. `wordCount`: u32 words of a bin's bits. `stride`: pixels a row of the output.
+ * viewport, px. `wordCount`: u32 words of a bin's bits. `stride`: pixels a row of the output. `countMin`: least share of a pixel's
+ * colour, 0..1, that counts; 0 is Eq. 5.
  */
 export const TILE_VIEW: GpuStruct<typeof tileViewFields> = defineStruct('TileView', tileViewFields);
 

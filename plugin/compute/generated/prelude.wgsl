@@ -77,6 +77,7 @@ struct TileView {
     idMask: u32,
     wordCount: u32,
     stride: u32,
+    countMin: f32,
 }
 
 struct ScreenSplat {
