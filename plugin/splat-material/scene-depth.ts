@@ -1,7 +1,10 @@
 import type { Camera } from '@babylonjs/core/Cameras/camera.js';
 import { Constants } from '@babylonjs/core/Engines/constants.js';
-import type { RenderTargetTexture } from '@babylonjs/core/Materials/Textures/renderTargetTexture.js';
+import { RenderTargetTexture } from '@babylonjs/core/Materials/Textures/renderTargetTexture.js';
+import type { SubMesh } from '@babylonjs/core/Meshes/subMesh.js';
 import { DepthRenderer } from '@babylonjs/core/Rendering/depthRenderer.js';
+
+type Batch = Parameters<NonNullable<RenderTargetTexture['customRenderFunction']>>[0];
 
 /**
  * Depth of a camera's opaque scene, drawn before the camera's own pass in every frame: camera-space z, world units, 0 where nothing is.
@@ -11,34 +14,120 @@ import { DepthRenderer } from '@babylonjs/core/Rendering/depthRenderer.js';
  */
 export class SceneDepth {
     readonly #camera: Camera;
+    readonly #texture: RenderTargetTexture;
     readonly #renderer: DepthRenderer;
+    #drawnFrame = -1;
+    #isEmpty = true;
+    #isComplete = false;
 
     /** Adds the pass to the camera. */
     public constructor(label: string, camera: Camera) {
+        const scene = camera.getScene();
         this.#camera = camera;
+        this.#texture = createMap(`${label} scene depth`, camera);
         this.#renderer = new DepthRenderer(
-            camera.getScene(),
+            scene,
             Constants.TEXTURETYPE_FLOAT,
             camera,
             false,
             Constants.TEXTURE_NEAREST_SAMPLINGMODE,
             true,
-            `${label} scene depth`,
+            this.#texture.name,
+            this.#texture,
         );
         this.#renderer.useOnlyInActiveCamera = true;
-        camera.customRenderTargets.push(this.texture);
+        this.#watch();
+        camera.customRenderTargets.push(this.#texture);
     }
 
-    /** The map, at the engine's size when it was made, over the camera's viewport. */
+    /** The map, over the camera's viewport. */
     public get texture(): RenderTargetTexture {
-        return this.#renderer.getDepthMap();
+        return this.#texture;
+    }
+
+    /**
+     * Whether the map holds what stands before and behind the head in this frame. False while the depth shaders of the first meshes
+     * compile, and where the scene draws no render targets (`scene.renderTargetsEnabled`).
+     */
+    public isCurrent(frame: number): boolean {
+        return this.#isComplete && this.#drawnFrame === frame;
+    }
+
+    /** Whether nothing at all is in the map. */
+    public get isEmpty(): boolean {
+        return this.#isEmpty;
+    }
+
+    /** Gives the map the size of the camera's viewport; before the frame's passes. */
+    public follow(): void {
+        const { width, height } = viewportSize(this.#camera);
+        if (this.#texture.getRenderWidth() === width && this.#texture.getRenderHeight() === height) return;
+        this.#texture.resize({ width, height });
     }
 
     /** Takes the pass out of the camera and frees it. */
     public dispose(): void {
         const targets = this.#camera.customRenderTargets;
-        const at = targets.indexOf(this.texture);
+        const at = targets.indexOf(this.#texture);
         if (at >= 0) targets.splice(at, 1);
         this.#renderer.dispose();
     }
+
+    /** Notes what each drawing of the map holds. */
+    #watch(): void {
+        const { customRenderFunction: draw } = this.#texture;
+        const scene = this.#camera.getScene();
+        let isComplete = true;
+        this.#texture.onBeforeRenderObservable.add(() => {
+            this.#isEmpty = true;
+            isComplete = true;
+        });
+        // Called once a rendering group.
+        this.#texture.customRenderFunction = (opaque, alphaTest, transparent, depthOnly) => {
+            for (const batch of [opaque, alphaTest, depthOnly]) {
+                if (batch.length > 0) this.#isEmpty = false;
+                if (!this.#isComplete) isComplete &&= this.#isDrawable(batch);
+            }
+            draw(opaque, alphaTest, transparent, depthOnly);
+        };
+        this.#texture.onAfterRenderObservable.add(() => {
+            this.#drawnFrame = scene.getEngine().frameId;
+            this.#isComplete ||= isComplete;
+        });
+    }
+
+    #isDrawable(batch: Batch): boolean {
+        for (let k = 0; k < batch.length; k++) {
+            const subMesh = batch.data[k] as SubMesh;
+            const material = subMesh.getMaterial();
+            // The depth renderer leaves these out.
+            if (!material || material.disableDepthWrite || subMesh.getEffectiveMesh().infiniteDistance) continue;
+            const mesh = subMesh.getRenderingMesh();
+            if (!this.#renderer.isReady(subMesh, mesh.hasThinInstances || mesh.hasInstances)) return false;
+        }
+        return true;
+    }
+}
+
+/** px, at least 1: a texture of no pixels is an error, and a canvas may have none for a while. */
+function viewportSize(camera: Camera): { width: number; height: number } {
+    const { outputRenderTarget: target, viewport } = camera;
+    const engine = camera.getEngine();
+    const full = target
+        ? [target.getRenderWidth(), target.getRenderHeight()]
+        : [engine.getRenderWidth(true), engine.getRenderHeight(true)];
+    return {
+        width: Math.max(1, Math.floor((full[0] as number) * viewport.width)),
+        height: Math.max(1, Math.floor((full[1] as number) * viewport.height)),
+    };
+}
+
+function createMap(name: string, camera: Camera): RenderTargetTexture {
+    return new RenderTargetTexture(name, viewportSize(camera), camera.getScene(), {
+        generateMipMaps: false,
+        doNotChangeAspectRatio: true,
+        type: Constants.TEXTURETYPE_FLOAT,
+        samplingMode: Constants.TEXTURE_NEAREST_SAMPLINGMODE,
+        format: Constants.TEXTUREFORMAT_R,
+    });
 }

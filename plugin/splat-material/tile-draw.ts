@@ -13,6 +13,7 @@ import {
     type ColourLayout,
     type SortedView,
     type TileView,
+    type TileViewpoint,
 } from '../compute/index.js';
 import { DEPTH_MIN } from '../core/index.js';
 import {
@@ -48,6 +49,8 @@ export interface TileDrawOptions {
 interface CameraPicture {
     readonly view: TileView;
     readonly depth: SceneDepth;
+    /** Whether the picture was blended against the scene's depth; it must be blended again when that empties. */
+    isCut: boolean;
     bound: { readonly source: GPUBuffer; readonly colours: BoundBuffer; readonly depths: BoundBuffer } | undefined;
 }
 
@@ -71,6 +74,10 @@ export class TileDraw {
     readonly #viewToHead: Matrix = new Matrix();
     readonly #viewport: Vector4 = new Vector4();
     readonly #handedness: Vector4 = new Vector4();
+    /** When each order was sorted last, and when the splats were posed; both count on one scale. */
+    readonly #sortedAt: WeakMap<GPUBuffer, number> = new WeakMap();
+    #posedAt = 0;
+    #now = 0;
     #drawn: CameraPicture | undefined;
     #isLinear = false;
 
@@ -99,9 +106,10 @@ export class TileDraw {
         return new TileDraw(options, arena, sorter, rasterizer);
     }
 
-    /** Says that the posed splats have changed, so that every order is out of date. */
+    /** Says that the posed splats have changed, so that every order and every picture is out of date. */
     public markPosed(): void {
         this.#sorts.markPosed();
+        this.#posedAt = ++this.#now;
     }
 
     /** Whether the shaders are compiled; starts compiling them. */
@@ -117,8 +125,11 @@ export class TileDraw {
     public planViews(cameras: readonly Camera[], headToWorld: Matrix, frame: number): readonly SortedView[] {
         for (const camera of cameras) if (!this.#pictures.has(camera)) this.#addCamera(camera);
         for (const [camera, picture] of this.#pictures)
-            if (!cameras.includes(camera)) this.#dropCamera(camera, picture);
-        return this.#sorts.plan(cameras, headToWorld, frame);
+            if (cameras.includes(camera)) picture.depth.follow();
+            else this.#dropCamera(camera, picture);
+        const sorts = this.#sorts.plan(cameras, headToWorld, frame);
+        for (const { order } of sorts) this.#sortedAt.set(order, ++this.#now);
+        return sorts;
     }
 
     /**
@@ -134,34 +145,37 @@ export class TileDraw {
     /**
      * Rasterizes for a planned camera and draws into the open pass.
      *
+     * A view that nothing has moved in keeps its projection; where no opaque mesh is in sight either, its whole picture.
+     *
      * @param opacity - factor on every splat, 0..1.
      * @param submit - see {@link ViewSorts.current}.
-     * @returns false when the engine would not take the work; nothing was drawn.
+     * @param count - splats in the order, the rest left out. Default all.
+     * @returns false when nothing was drawn because tiles cannot now: the scene's depth is not there yet, the engine takes no compute
+     *   work, or the device's buffers do not hold so many pixels.
      */
-    public draw(camera: Camera, headToWorld: Matrix, opacity: number, submit: (view: SortedView) => void): boolean {
+    public draw(
+        camera: Camera,
+        headToWorld: Matrix,
+        opacity: number,
+        submit: (view: SortedView) => void,
+        count?: number,
+    ): boolean {
         const picture = this.#pictures.get(camera);
-        if (!picture) return false;
         const { scene } = this.#options;
         const engine = scene.getEngine();
-        const order = this.#sorts.current(headToWorld, submit);
+        if (!picture?.depth.isCurrent(engine.frameId)) return false;
         currentViewport(engine, this.#viewport);
-        const { headToView } = this.#sorts;
-        headToView.invertToRef(this.#viewToHead);
-        const [x, y, z] = [12, 13, 14].map((at) => this.#viewToHead.m[at] as number) as [number, number, number];
-        const viewpoint = {
-            headToView: headToView.m,
-            projection: scene.getProjectionMatrix().m,
-            cameraInHead: [x, y, z, this.#handedness.x],
-            size: [this.#viewport.z, this.#viewport.w] as const,
-            opacity,
-            depthMin: DEPTH_MIN * unitLength(headToWorld),
-        };
-        if (!picture.view.aim(viewpoint, this.#idMask)) return true;
-        const depthMap = findTextureView(picture.depth.texture);
-        const isRecorded = recordCompute(engine, { label: `${this.#options.name} tiles` }, (pass) => {
-            picture.view.record(pass, order, depthMap);
+        const size = [this.#viewport.z, this.#viewport.w] as const;
+        if (!picture.view.canHold(...size)) return false;
+        const order = this.#sorts.current(headToWorld, (view) => {
+            this.#sortedAt.set(view.order, ++this.#now);
+            submit(view);
         });
-        if (!isRecorded) return false;
+        const viewpoint = { ...this.#viewpoint(headToWorld), size, opacity };
+        const version = Math.max(this.#posedAt, this.#sortedAt.get(order) ?? 0);
+        const state = { version, ...(count === undefined ? {} : { count }) };
+        if (!picture.view.aim(viewpoint, this.#idMask, state)) return true;
+        if (!this.#rasterize(picture, order)) return false;
         this.#drawn = picture;
         this.#chooseOutput();
         this.#render(this.#colour, true);
@@ -181,6 +195,51 @@ export class TileDraw {
         queueMicrotask(() => this.#arena.dispose());
     }
 
+    /** The scene's current view of the head, but for size and opacity. */
+    #viewpoint(headToWorld: Matrix): Pick<TileViewpoint, 'headToView' | 'projection' | 'cameraInHead' | 'depthMin'> {
+        const { headToView } = this.#sorts;
+        headToView.invertToRef(this.#viewToHead);
+        const [x, y, z] = [12, 13, 14].map((at) => this.#viewToHead.m[at] as number) as [number, number, number];
+        return {
+            headToView: headToView.m,
+            projection: this.#options.scene.getProjectionMatrix().m,
+            cameraInHead: [x, y, z, this.#handedness.x],
+            depthMin: DEPTH_MIN * unitLength(headToWorld),
+        };
+    }
+
+    /**
+     * Brings an aimed picture up to date. Work that is not repeated in every frame goes in a submit of its own, which runs before the
+     * frame: the engine drops a frame with an error in it, and what was in it would be missing for as long as nothing moves.
+     *
+     * @returns false when the engine would not take the blending.
+     */
+    #rasterize(picture: CameraPicture, order: GPUBuffer): boolean {
+        const { view, depth } = picture;
+        const depthMap = depth.isEmpty ? undefined : findTextureView(depth.texture);
+        const isWhole = depthMap === undefined && (picture.isCut || view.needsSplats(order));
+        if (isWhole || view.needsSplats(order)) {
+            this.#submit((pass) => {
+                view.recordSplats(pass, order);
+                if (isWhole) view.recordPixels(pass);
+            });
+        }
+        if (isWhole) picture.isCut = false;
+        if (depthMap === undefined) return true;
+        picture.isCut = true;
+        const label = `${this.#options.name} tiles`;
+        return recordCompute(this.#options.scene.getEngine(), { label }, (pass) => view.recordPixels(pass, depthMap));
+    }
+
+    #submit(record: (pass: GPUComputePassEncoder) => void): void {
+        const { device, name } = this.#options;
+        const encoder = device.createCommandEncoder({ label: `${name} tiles` });
+        const pass = encoder.beginComputePass({ label: `${name} tiles` });
+        record(pass);
+        pass.end();
+        device.queue.submit([encoder.finish()]);
+    }
+
     #render(mesh: Mesh, enableAlphaMode: boolean): void {
         const subMesh = mesh.subMeshes[0];
         if (subMesh) mesh.render(subMesh, enableAlphaMode);
@@ -189,7 +248,8 @@ export class TileDraw {
     #addCamera(camera: Camera): void {
         const label = `${this.#options.name} ${camera.name}`;
         const depth = new SceneDepth(label, camera);
-        this.#pictures.set(camera, { view: this.#rasterizer.createView(label), depth, bound: undefined });
+        const view = this.#rasterizer.createView(label);
+        this.#pictures.set(camera, { view, depth, isCut: true, bound: undefined });
     }
 
     #dropCamera(camera: Camera, picture: CameraPicture): void {
