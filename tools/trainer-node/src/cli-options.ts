@@ -71,6 +71,29 @@ export function parseCommand(spec: CommandSpec, words: readonly string[]): Parse
     };
 }
 
+/**
+ * A whole number from the command line; undefined where it is not given.
+ *
+ * @param command - whose help the error names.
+ * @throws PgsError `OPTION_VALUE` - not a whole number, or out of `low..high`.
+ */
+export function integerOption(
+    parsed: Parsed,
+    command: string,
+    name: string,
+    [low, high]: readonly [number, number],
+): number | undefined {
+    const value = parsed.number(name);
+    if (value === undefined) return undefined;
+    if (!Number.isInteger(value) || value < low || value > high) {
+        throw new PgsError(
+            'OPTION_VALUE',
+            `--${name}: expected an integer ${low}..${high}, got ${value}. See pgstalker ${command} --help.`,
+        );
+    }
+    return value;
+}
+
 /** Help text of a command. */
 export function commandHelp(spec: CommandSpec): string {
     const rows = [

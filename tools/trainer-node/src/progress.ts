@@ -18,10 +18,11 @@ const LINE_SECONDS = 15;
 /** Weight of the newest chunk in the speed. */
 const SMOOTHING = 0.15;
 
-/** Shows a run's progress: a bar on a terminal, plain lines elsewhere. */
+/** Shows the progress of long work: a bar on a terminal, plain lines elsewhere. */
 export class Progress {
     readonly #stream: NodeJS.WriteStream;
     #secondsPerIteration = 0;
+    #countStart = 0;
     #lastLine = Number.NEGATIVE_INFINITY;
     #isOpen = false;
 
@@ -30,24 +31,41 @@ export class Progress {
         this.#stream = stream;
     }
 
-    /** Shows a state; cheap enough to call after every chunk. */
+    /** Shows a run's state; cheap enough to call after every chunk. */
     public update(state: ProgressState): void {
         const newest = state.seconds / Math.max(1, state.iterations);
         this.#secondsPerIteration =
             this.#secondsPerIteration === 0
                 ? newest
                 : this.#secondsPerIteration + SMOOTHING * (newest - this.#secondsPerIteration);
-        const text = this.#text(state);
+        this.#show(state.iteration, state.total, this.#text(state));
+    }
+
+    /**
+     * Shows how far a walk over frames has come; call after every frame. A walk begins where `done` is 1, and its speed is
+     * its own.
+     *
+     * @param done - frames done, 1..total.
+     */
+    public count(stage: string, done: number, total: number): void {
+        const now = performance.now() / 1000;
+        if (done === 1) this.#countStart = now;
+        // The first frame's own time is not known: the clock starts when it is done.
+        const eta = done === 1 ? '-' : formatSeconds(((now - this.#countStart) / (done - 1)) * (total - done));
+        this.#show(done, total, `${((100 * done) / total).toFixed(1)}% ${stage} ${done}/${total}  ETA ${eta}`);
+    }
+
+    #show(done: number, total: number, text: string): void {
         if (this.#stream.isTTY) {
-            const done = Math.floor((BAR_CELLS * state.iteration) / state.total);
-            const bar = `[${'='.repeat(done)}${' '.repeat(BAR_CELLS - done)}]`;
+            const cells = Math.floor((BAR_CELLS * done) / total);
+            const bar = `[${'='.repeat(cells)}${' '.repeat(BAR_CELLS - cells)}]`;
             const line = `${bar} ${text}`;
             this.#stream.write(`\r${line.slice(0, (this.#stream.columns || 120) - 1)}\u001b[K`);
             this.#isOpen = true;
             return;
         }
         const now = performance.now() / 1000;
-        if (now - this.#lastLine < LINE_SECONDS && state.iteration < state.total) return;
+        if (now - this.#lastLine < LINE_SECONDS && done < total) return;
         this.#lastLine = now;
         this.#stream.write(`${text}\n`);
     }

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { decodeHead, PgsError, type HeadAsset } from '../../../../plugin/core/index.js';
 import { AssetPlayer } from '../asset-player.js';
-import type { Parsed } from '../cli-options.js';
+import { integerOption, type Parsed } from '../cli-options.js';
 import { openDataset } from '../dataset/dataset.js';
 import { scoreFrames, summarise } from '../evaluate.js';
 import { Engine } from '../native/engine.js';
+import { Progress } from '../progress.js';
 import { evaluationTable } from '../report/table.js';
 
 /** Reads and decodes a `.glb`. */
@@ -24,22 +25,19 @@ export async function evalCommand(parsed: Parsed): Promise<number> {
     const asset = await readHead(head);
     const dataset = await openDataset(folder);
     const [first, end] = dataset.header.split.test;
-    const limit = parsed.number('frames') ?? end - first;
-    if (!Number.isInteger(limit) || limit < 1)
-        throw new PgsError(
-            'OPTION_VALUE',
-            `--frames: expected an integer above 0, got ${limit}. See pgstalker eval --help.`,
-        );
+    const limit = integerOption(parsed, 'eval', 'frames', [1, 1e6]) ?? end - first;
     const frames = Array.from({ length: Math.min(limit, end - first) }, (_, i) => first + i);
+    const progress = new Progress(process.stderr);
     const engine = Engine.open({ threads: parsed.number('threads') ?? 0 });
     try {
         const scores = await scoreFrames(dataset, frames, new AssetPlayer(asset, dataset, engine), (done) => {
-            if (process.stderr.isTTY)
-                process.stderr.write(`\rframe ${done}/${frames.length}${done === frames.length ? '\n' : ''}`);
+            progress.count('frame', done, frames.length);
         });
+        progress.close();
         const evaluation = summarise(scores);
         process.stdout.write(`${parsed.flag('json') ? JSON.stringify(evaluation) : evaluationTable(evaluation)}\n`);
     } finally {
+        progress.close();
         engine.dispose();
     }
     return 0;

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { PgsError } from '../../../../plugin/core/index.js';
-import { UsageError, type Parsed } from '../cli-options.js';
+import { integerOption, UsageError, type Parsed } from '../cli-options.js';
 import { scaleIterations, type TrainConfig } from '../config.js';
 import { consentOf } from '../consent.js';
 import { openDataset, type Dataset } from '../dataset/dataset.js';
@@ -104,13 +103,5 @@ function sizes(frames: number | null, resolution: number | null): { frames?: num
 }
 
 function integer(parsed: Parsed, name: string, low: number, high: number): number | undefined {
-    const value = parsed.number(name);
-    if (value === undefined) return undefined;
-    if (!Number.isInteger(value) || value < low || value > high) {
-        throw new PgsError(
-            'OPTION_VALUE',
-            `--${name}: expected an integer ${low}..${high}, got ${value}. See pgstalker train --help.`,
-        );
-    }
-    return value;
+    return integerOption(parsed, 'train', name, [low, high]);
 }

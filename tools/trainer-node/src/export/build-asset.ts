@@ -4,7 +4,6 @@ import {
     BRANCHES,
     BRANCH_NAMES,
     SPATIAL_FEAT_DIM,
-    shCoefficients,
     type AudioFrontEnd,
     type BranchAsset,
     type BranchName,
@@ -16,6 +15,8 @@ import type { Dataset } from '../dataset/dataset.js';
 import { readSplats } from '../density-hook.js';
 import type { Engine } from '../native/engine.js';
 import { trainingCentres } from '../scene.js';
+import { CONTRIBUTION_MIN } from './contribution.js';
+import { gather, takeSplats } from './rows.js';
 
 /** What an asset is made of besides the engine's model. */
 export interface AssetInputs {
@@ -29,8 +30,6 @@ export interface AssetInputs {
     readonly contribution: Readonly<Record<BranchName, Float32Array>>;
 }
 
-/** A splat that never weighs this much in any training view is not shipped: half a step of an 8-bit picture. */
-const CONTRIBUTION_MIN = 0.5 / 255;
 const DEGREES = 180 / Math.PI;
 
 /** The trained model as an asset: splats that move first, then those that never do, each in spatial order. */
@@ -111,27 +110,13 @@ function mortonCodes({ means, count }: SplatSet): Float64Array {
 
 /** Rows of a splat set in a new order; quaternions come out with unit length. */
 export function reorder(splats: SplatSet, order: readonly number[]): SplatSet {
-    const quats = gather(splats.quats, order, 4);
-    for (let i = 0; i < order.length; i++) {
-        const row = quats.subarray(i * 4, i * 4 + 4);
+    const taken = takeSplats(splats, order);
+    for (let i = 0; i < taken.count; i++) {
+        const row = taken.quats.subarray(i * 4, i * 4 + 4);
         const length = Math.hypot(...row);
         if (length > 0) for (let k = 0; k < 4; k++) row[k] = (row[k] as number) / length;
     }
-    return {
-        count: order.length,
-        shDegree: splats.shDegree,
-        means: gather(splats.means, order, 3),
-        quats,
-        logScales: gather(splats.logScales, order, 3),
-        logitOpacities: gather(splats.logitOpacities, order, 1),
-        sh: gather(splats.sh, order, 3 * shCoefficients(splats.shDegree)),
-    };
-}
-
-function gather(values: Float32Array, order: readonly number[], row: number): Float32Array {
-    const out = new Float32Array(order.length * row);
-    order.forEach((from, to) => out.set(values.subarray(from * row, (from + 1) * row), to * row));
-    return out;
+    return taken;
 }
 
 /** Neutral is the median of the training frames; ranges are what they show. */

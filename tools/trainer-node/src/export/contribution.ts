@@ -5,18 +5,28 @@ import type { Engine } from '../native/engine.js';
 /** Training views that decide whether a splat is ever seen. */
 const VIEWS = 120;
 
+/** A splat that never weighs this much (alpha * T) in any training view is not shipped: half a step of an 8-bit picture. */
+export const CONTRIBUTION_MIN = 0.5 / 255;
+
+/**
+ * Training frames, evenly spread, by rising index.
+ *
+ * @param count - how many to look through; the whole split where it is shorter.
+ */
+export function trainingViews(dataset: Dataset, count: number): number[] {
+    const [first, end] = dataset.header.split.train;
+    const n = Math.min(count, end - first);
+    return Array.from({ length: n }, (_, i) => first + Math.floor((i * (end - first)) / n));
+}
+
 /**
  * Largest alpha * T that every splat reaches in evenly spread training views, branch by branch; no parameter changes.
  *
  * About half a training iteration a view.
  */
 export async function measureContribution(engine: Engine, dataset: Dataset): Promise<Record<BranchName, Float32Array>> {
-    const [first, end] = dataset.header.split.train;
-    const n = Math.min(VIEWS, end - first);
     for (const branch of BRANCH_NAMES) engine.statsReset(branch);
-    for (let i = 0; i < n; i++) {
-        // The backward pass is what collects statistics; its gradients are dropped.
-        await engine.lossGrad('deform', BRANCH_NAMES, first + Math.floor((i * (end - first)) / n), true);
-    }
+    // The backward pass is what collects statistics; its gradients are dropped.
+    for (const frame of trainingViews(dataset, VIEWS)) await engine.lossGrad('deform', BRANCH_NAMES, frame, true);
     return { face: engine.tensorGetF32('face.maxContribution'), mouth: engine.tensorGetF32('mouth.maxContribution') };
 }

@@ -49,7 +49,7 @@ export function writeFileAtomic(path: string, parts: readonly Uint8Array[], file
         }
         throw new PgsError(
             'CHECKPOINT_WRITE',
-            `${path}: expected to write the file, got "${(error as Error).message}". Free some space or choose another --run folder; the file before it is intact.`,
+            `${path}: expected to write the file, got "${(error as Error).message}". Free some space or choose another folder; the file before it is intact.`,
             { cause: error },
         );
     }
