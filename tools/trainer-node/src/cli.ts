@@ -67,6 +67,35 @@ function commands(): readonly Command[] {
             run: async (parsed) => (await import('./commands/eval.js')).evalCommand(parsed),
         },
         {
+            name: 'prune',
+            arguments: ['HEAD.glb', 'DATASET'],
+            summary: 'Drops the splats that no training view needs and measures the loss on the test split.',
+            options: [
+                { name: 'output', short: 'o', kind: 'text', value: 'OUT.glb', help: 'where the smaller head goes' },
+                {
+                    name: 'max-loss',
+                    kind: 'number',
+                    value: 'DB',
+                    help: 'write nothing where the head loses more PSNR than this; default 0.1',
+                },
+                {
+                    name: 'views',
+                    kind: 'number',
+                    value: 'N',
+                    help: 'training frames to look through, evenly spread; default: every 4th, at most 200',
+                },
+                {
+                    name: 'min-pixels',
+                    kind: 'number',
+                    value: 'N',
+                    help: 'keep a splat that reaches N pixels or more over all views; default 1',
+                },
+                JSON_FLAG,
+                THREADS,
+            ],
+            run: async (parsed) => (await import('./commands/prune.js')).pruneCommand(parsed),
+        },
+        {
             name: 'validate',
             arguments: ['FILE'],
             summary: 'Checks a head (.glb) or a dataset folder, pictures included, and prints the faults.',
