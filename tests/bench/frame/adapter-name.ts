@@ -1,5 +1,5 @@
 /** What an adapter tells about itself. */
-export type AdapterFacts = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'description'> & {
+export type AdapterFacts = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'device' | 'description'> & {
     readonly isFallbackAdapter?: boolean;
 };
 
@@ -7,8 +7,8 @@ export type AdapterFacts = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'des
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /** One line that names an adapter. */
-export function describeAdapter({ vendor, architecture, description }: AdapterFacts): string {
-    return [vendor, architecture, description].filter((part) => part !== '').join(' ') || 'unnamed adapter';
+export function describeAdapter({ vendor, architecture, device, description }: AdapterFacts): string {
+    return [vendor, architecture, device, description].filter((part) => part !== '').join(' ') || 'unnamed adapter';
 }
 
 /** Whether an adapter is the CPU. */

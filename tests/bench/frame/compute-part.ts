@@ -1,68 +1,126 @@
+import type { PassRecorder } from '../../../plugin/compute/index.js';
 import { readBack, withValidation } from '../../helpers/gpu.js';
-import { BENCH_PASSES, openStageAsync, type ComputeStage } from './compute-stage.js';
-import { BENCH_INSTANT } from './bench-head.js';
+import { BENCH_INSTANT, drawnHead } from './bench-head.js';
+import { FLAT_PASSES, openStageAsync, type ComputeStage } from './compute-stage.js';
 import { deformError } from './deform-check.js';
 import { interleaveAsync, type Contestant } from './interleave.js';
 import type { BenchDevice } from './node-device.js';
-import { PassClock, type PassSample, type Repetition } from './pass-clock.js';
-import type { PassRow } from './report.js';
+import { SPLAT_COUNTS, USUAL_DRAW, type RoundPlan } from './options.js';
+import { PassClock } from './pass-clock.js';
+import type { PassRow } from './pass-row.js';
+import { WorkCounter } from './pass-work.js';
+import { openQuadsAsync, type QuadsBench } from './quads-bench.js';
+
+import { peakOf, rooflineUs } from './roofline.js';
 import { median, quantile } from './statistics.js';
 import { createStraightPortAsync } from './straight-port.js';
-import type { PassRecorder } from '../../../plugin/compute/index.js';
+import { calibrateAsync, sampleAsync, type PassSample, type Repetition, type Workload } from './workload.js';
 
-/** Splats of the timed heads; halves and doubles of the paper's 30 000. */
-const COUNTS = [7_500, 15_000, 30_000, 60_000] as const;
-/** Size at which the straight port is timed. */
-const PORT_COUNT = 30_000;
 /** Relative rms error against the float64 reference above which times mean nothing. */
 const EXACT = 1e-4;
 
-interface TimedPass {
-    readonly name: string;
-    readonly splats: number;
-    readonly recorder: PassRecorder;
+type PassKey = Pick<PassRow, 'name' | 'splats' | 'pixels'>;
+
+interface TimedPass extends PassKey {
+    readonly work: Workload;
     readonly repetition: Repetition;
 }
 
-/** Times {@link BENCH_PASSES} at every size and the straight port at one, interleaved. @throws Error - a kernel is wrong. */
+/** What passes run on; stages by their number of splats. */
+interface PassBench {
+    readonly device: GPUDevice;
+    readonly clock: PassClock;
+    readonly stages: ReadonlyMap<number, ComputeStage>;
+    readonly quads: QuadsBench;
+}
+
+/**
+ * Times all passes, in two interleaved contests: {@link FLAT_PASSES} at every number of splats with the straight port at one, then
+ * `tile` and `quads` at the plan's sizes, which a software adapter takes seconds for.
+ *
+ * @throws Error - a kernel is wrong, or Babylon does not start.
+ */
 export async function measurePassesAsync(
-    { device }: BenchDevice,
-    rounds: number,
+    { device, adapter }: BenchDevice,
+    plan: RoundPlan,
     progress: (line: string) => void,
 ): Promise<readonly PassRow[]> {
     const clock = new PassClock(device);
-    const stages: ComputeStage[] = [];
+    const stages = new Map<number, ComputeStage>();
+    let quads: QuadsBench | undefined;
     try {
-        const timed: TimedPass[] = [];
-        const prepareAsync = async (name: string, splats: number, recorder: PassRecorder): Promise<void> => {
-            const repetition = await withValidation(device, () => clock.calibrateAsync(recorder));
-            timed.push({ name, splats, recorder, repetition });
-        };
-        for (const count of COUNTS) {
-            progress(`kernels: preparing ${count} splats`);
-            const stage = await openStageAsync(device, count);
-            stages.push(stage);
-            for (const pass of BENCH_PASSES) await prepareAsync(pass.name, count, await pass.prepareAsync(stage));
-            if (count !== PORT_COUNT) continue;
-            const port = await createStraightPortAsync(device, stage.arena, stage.asset, BENCH_INSTANT);
-            await prepareAsync('straightPort', count, port);
-            await assertExactAsync(device, 'deform', stage, stage.deformer.posedSplats);
-            await assertExactAsync(device, 'straightPort', stage, port.posedSplats);
+        for (const splats of SPLAT_COUNTS) {
+            progress(`kernels: preparing ${splats} splats`);
+            stages.set(splats, await openStageAsync(device, splats));
         }
-        const contestants = timed.map(({ name, splats, recorder, repetition }): Contestant<PassSample> => ({
-            name: `${name} ${splats}`,
-            sampleAsync: () => clock.sampleAsync(recorder, repetition),
-        }));
-        const samples = await interleaveAsync(contestants, rounds, (round) =>
-            progress(`kernels: round ${round + 1} of ${rounds}`),
-        );
-        return timed.map(({ name, splats, repetition }) =>
-            rowOf(name, splats, repetition, samples.get(`${name} ${splats}`) ?? []),
-        );
+        quads = await openQuadsAsync();
+        const bench = { device, clock, stages, quads };
+        const flat = await prepareFlatAsync(bench);
+        const flatRows = await contestAsync('kernels', flat, plan.compute, progress);
+        const draws = await prepareDrawsAsync(bench, plan, progress);
+        const drawRows = await contestAsync('draws', draws, plan.draws, progress);
+        return withRooflines([...flatRows, ...drawRows], adapter);
     } finally {
         clock.dispose();
-        for (const { arena } of stages) arena.dispose();
+        quads?.dispose();
+        for (const stage of stages.values()) stage.dispose();
     }
+}
+
+async function prepareFlatAsync({ device, clock, stages }: PassBench): Promise<readonly TimedPass[]> {
+    const timed: TimedPass[] = [];
+    const prepareAsync = async (name: string, splats: number, recorder: PassRecorder): Promise<void> => {
+        timed.push(await calibratedAsync(device, { name, splats, pixels: null }, clock.workload(recorder)));
+    };
+    for (const [splats, stage] of stages) {
+        for (const [name, recorderOf] of Object.entries(FLAT_PASSES))
+            await prepareAsync(name, splats, recorderOf(stage));
+        if (splats !== USUAL_DRAW.splats) continue;
+        const port = await createStraightPortAsync(device, stage.arena, stage.asset, BENCH_INSTANT);
+        await prepareAsync('straightPort', splats, port);
+        await assertExactAsync(device, 'deform', stage, stage.deformer.posedSplats);
+        await assertExactAsync(device, 'straightPort', stage, port.posedSplats);
+    }
+    return timed;
+}
+
+async function prepareDrawsAsync(
+    { device, clock, stages, quads }: PassBench,
+    { drawSizes }: RoundPlan,
+    progress: (line: string) => void,
+): Promise<readonly TimedPass[]> {
+    const timed: TimedPass[] = [];
+    for (const { splats, pixels } of drawSizes) {
+        progress(`draws: preparing ${splats} splats on ${pixels} px`);
+        const stage = stages.get(splats);
+        if (!stage) throw new Error(`bench: expected a stage of ${splats} splats, got none. Add it to SPLAT_COUNTS.`);
+        const tiles = clock.workload(stage.tiles(pixels));
+        timed.push(await calibratedAsync(device, { name: 'tile', splats, pixels }, tiles));
+        const draw = await quads.workloadAsync(splats, pixels);
+        timed.push(await calibratedAsync(device, { name: 'quads', splats, pixels }, draw));
+    }
+    return timed;
+}
+
+async function calibratedAsync(device: GPUDevice, key: PassKey, work: Workload): Promise<TimedPass> {
+    return { ...key, work, repetition: await withValidation(device, () => calibrateAsync(work)) };
+}
+
+async function contestAsync(
+    title: string,
+    timed: readonly TimedPass[],
+    rounds: number,
+    progress: (line: string) => void,
+): Promise<readonly PassRow[]> {
+    const nameOf = ({ name, splats, pixels }: PassKey): string => `${name} ${splats} ${pixels}`;
+    const contestants = timed.map((pass): Contestant<PassSample> => ({
+        name: nameOf(pass),
+        sampleAsync: () => sampleAsync(pass.work, pass.repetition),
+    }));
+    const samples = await interleaveAsync(contestants, rounds, (round) =>
+        progress(`${title}: round ${round + 1} of ${rounds}`),
+    );
+    return timed.map((pass) => rowOf(pass, samples.get(nameOf(pass)) ?? []));
 }
 
 async function assertExactAsync(
@@ -76,17 +134,30 @@ async function assertExactAsync(
     throw new Error(`bench ${name}: expected a relative rms error of at most ${EXACT}, got ${error}. Mend it first.`);
 }
 
-function rowOf(name: string, splats: number, { count }: Repetition, samples: readonly PassSample[]): PassRow {
+function rowOf({ name, splats, pixels, repetition }: TimedPass, samples: readonly PassSample[]): PassRow {
     const walls = samples.map(({ wallMs }) => wallMs);
     const gpu = samples.flatMap(({ gpuMs }) => gpuMs ?? []);
     return {
         name,
         splats,
-        repeats: count,
+        pixels,
+        repeats: repetition.count,
         rounds: samples.length,
         cpuMs: median(samples.map(({ cpuMs }) => cpuMs)),
         gpuMs: gpu.length > 0 ? median(gpu) : null,
         wallMs: median(walls),
         wallP95Ms: quantile(walls, 0.95),
+        rooflineUs: null,
     };
+}
+
+/** Adds rooflines where the adapter's peaks are known. */
+function withRooflines(rows: readonly PassRow[], adapter: string): readonly PassRow[] {
+    const peak = peakOf(adapter);
+    if (!peak) return rows;
+    const counters = new Map(SPLAT_COUNTS.map((splats) => [splats as number, new WorkCounter(drawnHead(splats))]));
+    return rows.map((row) => {
+        const work = counters.get(row.splats)?.workOf(row.name, row.pixels) ?? null;
+        return { ...row, rooflineUs: work && rooflineUs(work, peak) };
+    });
 }

@@ -1,21 +1,35 @@
-import { DepthSorter, GpuArena, type PassRecorder } from '../../../plugin/compute/index.js';
+import {
+    DepthSorter,
+    GpuArena,
+    TileRasterizer,
+    type PassRecorder,
+    type SortedView,
+    type TileView,
+} from '../../../plugin/compute/index.js';
 import type { HeadAsset } from '../../../plugin/core/index.js';
 import { bakeHead, computeFrameUniforms, GpuDeformer, totalSplats } from '../../../plugin/deformer/index.js';
-import { BENCH_INSTANT, benchHead } from './bench-head.js';
+import { packColours } from '../../../plugin/splat-material/index.js';
+import { viewpointOf } from '../../helpers/tile-scene.js';
+import { BENCH_INSTANT, drawnHead } from './bench-head.js';
+import { benchNearness, benchPinhole } from './bench-view.js';
 
-/** A head on the device, for passes to work on. Buffers belong to the arena. */
+/** A head on the device, posed and sorted, for passes to work on. */
 export interface ComputeStage {
     readonly device: GPUDevice;
     readonly arena: GpuArena;
     readonly asset: HeadAsset;
-    readonly splatCount: number;
     readonly deformer: GpuDeformer;
+    readonly sortedView: SortedView;
+    /** The `tile` rasterizer's projection, binning and blending of a picture `pixels` square, without scene depth. */
+    tiles(pixels: number): PassRecorder & { readonly view: TileView };
+    /** Frees everything. */
+    dispose(): void;
 }
 
-/** Uploads {@link benchHead} and poses {@link BENCH_INSTANT}. */
+/** Uploads {@link drawnHead}, poses {@link BENCH_INSTANT} and sorts it for {@link benchPinhole}. */
 export async function openStageAsync(device: GPUDevice, splatCount: number): Promise<ComputeStage> {
     const arena = new GpuArena(device, `bench ${splatCount}`);
-    const asset = benchHead(splatCount);
+    const asset = drawnHead(splatCount);
     const baked = bakeHead(asset);
     const deformer = await GpuDeformer.createAsync({
         device,
@@ -24,33 +38,45 @@ export async function openStageAsync(device: GPUDevice, splatCount: number): Pro
         baked: { face: baked.face.features, mouth: baked.mouth.features },
     });
     deformer.setInstant(computeFrameUniforms(baked, BENCH_INSTANT.audioFeat, BENCH_INSTANT.exprFeat));
-    return { device, arena, asset, splatCount: totalSplats(asset.branches), deformer };
-}
-
-/** A pass of ours, timed at every size. */
-export interface BenchPass {
-    readonly name: string;
-    /** Makes what it needs, once a size; the answer is recorded many times over. */
-    prepareAsync(stage: ComputeStage): Promise<PassRecorder>;
-}
-
-/** The passes of a frame. Another pass is another row; the report, the table and the CSV take it from here. */
-export const BENCH_PASSES: readonly BenchPass[] = [
-    { name: 'deform', prepareAsync: ({ deformer }) => Promise.resolve(deformer) },
-    { name: 'sort', prepareAsync: prepareSortAsync },
-];
-
-async function prepareSortAsync({ device, arena, asset, splatCount, deformer }: ComputeStage): Promise<PassRecorder> {
-    const sorter = await DepthSorter.createAsync({
+    const [face, mouth] = [asset.branches.face.splats, asset.branches.mouth.splats];
+    const { halves, ...colours } = packColours({ face, mouth });
+    const drawn = { device, posedSplats: deformer.posedSplats, splatCount: totalSplats(asset.branches) };
+    const sorter = await DepthSorter.createAsync({ ...drawn, arena, faceCount: face.count });
+    const splatColours = arena.storage('bench colours', halves);
+    const rasterizer = await TileRasterizer.createAsync({ ...drawn, splatColours, colours });
+    const sortedView = sorter.createView();
+    sortedView.aim(benchNearness());
+    runOnce(device, [deformer, sortedView]);
+    const disposables: { dispose(): void }[] = [arena];
+    return {
         device,
         arena,
-        posedSplats: deformer.posedSplats,
-        splatCount,
-        faceCount: asset.branches.face.splats.count,
-    });
-    const view = sorter.createView();
-    // Seen from 30 degrees to the side, over a sphere that holds the bust.
-    const [x, z] = [0.5, Math.sqrt(0.75)];
-    view.aim({ x, y: 0, z, offset: 0.5, range: 1 });
-    return view;
+        asset,
+        deformer,
+        sortedView,
+        tiles: (pixels) => {
+            const view = rasterizer.createView(`bench ${pixels} px`);
+            disposables.push(view);
+            if (!view.aim(viewpointOf(benchPinhole(pixels)), sorter.idMask))
+                throw new Error(`bench tile: expected something to draw at ${pixels} px, got nothing.`);
+            return { view, record: (pass) => view.record(pass, sortedView.order) };
+        },
+        dispose: () => {
+            for (const disposable of disposables) disposable.dispose();
+        },
+    };
+}
+
+/** The passes of a frame that do not depend on its pixels. */
+export const FLAT_PASSES: Readonly<Record<string, (stage: ComputeStage) => PassRecorder>> = {
+    deform: ({ deformer }) => deformer,
+    sort: ({ sortedView }) => sortedView,
+};
+
+function runOnce(device: GPUDevice, recorders: readonly PassRecorder[]): void {
+    const encoder = device.createCommandEncoder({ label: 'bench stage' });
+    const pass = encoder.beginComputePass();
+    for (const recorder of recorders) recorder.record(pass);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
 }

@@ -1,6 +1,8 @@
 /** Something that is measured once a round. */
 export interface Contestant<S> {
     readonly name: string;
+    /** Takes part in every so-many-th round, for what is too slow to be measured as often. Default 1. */
+    readonly every?: number;
     sampleAsync(round: number): Promise<S>;
 }
 
@@ -20,7 +22,8 @@ export async function interleaveAsync<S>(
     const samples = new Map<string, S[]>(contestants.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round++) {
         const order = round % 2 === 0 ? contestants : [...contestants].reverse();
-        for (const { name, sampleAsync } of order) samples.get(name)?.push(await sampleAsync(round));
+        for (const { name, every = 1, sampleAsync } of order)
+            if (round % every === 0) samples.get(name)?.push(await sampleAsync(round));
         report(round);
     }
     return samples;

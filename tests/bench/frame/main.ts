@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { resolve } from 'node:path';
-import { CSV_HEADER, csvRow } from './csv-row.js';
+import { csvRow, withRow } from './csv-row.js';
 import { parseOptions, roundPlan, USAGE, type BenchOptions } from './options.js';
 import { reportOf, type Quality, type Report } from './report.js';
 import { tableOf } from './table.js';
@@ -50,7 +50,7 @@ async function measureAsync(options: BenchOptions, progress: (line: string) => v
     const opened = await openBenchDeviceAsync();
     progress(`kernels: ${opened.adapter}`);
     const { measurePassesAsync } = await import('./compute-part.js');
-    const passes = await measurePassesAsync(opened, plan.compute, progress);
+    const passes = await measurePassesAsync(opened, plan, progress);
     opened.device.destroy();
     const { adapter, isSoftware } = opened;
     const [browser, quality] = options.computeOnly
@@ -98,6 +98,6 @@ function commitOf(): string {
 }
 
 function appendRow(report: Report): void {
-    if (!existsSync(CSV)) writeFileSync(CSV, `${CSV_HEADER}\n`);
-    appendFileSync(CSV, `${csvRow(report)}\n`);
+    const file = existsSync(CSV) ? readFileSync(CSV, 'utf8') : '';
+    writeFileSync(CSV, withRow(file, csvRow(report)));
 }

@@ -19,6 +19,24 @@ export function ratio(over: number | null | undefined, under: number | null | un
     return Number.isFinite(quotient) && quotient > 0 ? quotient : null;
 }
 
+/**
+ * The power of `x` that `y` grows with: the slope of a line fitted to their logarithms, 1 where twice as much costs twice as much.
+ *
+ * @returns null with fewer than two different `x`, or where a number is not positive.
+ */
+export function scalingExponent(points: readonly (readonly [x: number, y: number])[]): number | null {
+    const logs = points.map(([x, y]) => [Math.log(x), Math.log(y)] as const);
+    const mean = (axis: 0 | 1): number => logs.reduce((sum, point) => sum + point[axis], 0) / logs.length;
+    const [meanX, meanY] = [mean(0), mean(1)];
+    let [along, square] = [0, 0];
+    for (const [x, y] of logs) {
+        along += (x - meanX) * (y - meanY);
+        square += (x - meanX) ** 2;
+    }
+    const slope = along / square;
+    return Number.isFinite(slope) ? slope : null;
+}
+
 /** Root mean square of the difference over the root mean square of what is expected. */
 export function relativeRms(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
     if (actual.length !== expected.length || expected.length === 0) return NaN;
