@@ -7,7 +7,7 @@ import type {} from './page/page.js';
 import type { BrowserResult, BrowserRow } from './report.js';
 import { median, quantile } from './statistics.js';
 
-const FRAME_VARIANTS: readonly FrameVariant[] = ['babylonStatic', 'oursAtRest', 'oursTalking'];
+const FRAME_VARIANTS: readonly FrameVariant[] = ['babylonStatic', 'oursAtRest', 'oursTalking', 'oursTiles'];
 /** Runs of a network in a round: the CPU clock of processes has steps of 10 ms. */
 const NET_RUNS: Readonly<Record<NetVariant, number>> = {
     ours: 3,
@@ -60,22 +60,25 @@ async function measureFramesAsync(
     plan: RoundPlan,
     progress: (line: string) => void,
 ): Promise<BrowserRow[]> {
-    const { frames: rounds, framesPerRound } = plan;
-    // The first frame after another variant's pays for cold caches and is not timed.
-    const count = framesPerRound + 1;
-    const contestants = FRAME_VARIANTS.map((variant): Contestant<BrowserSample> => ({
-        name: variant,
-        sampleAsync: async (round) => {
-            const before = await cpuMsAsync();
-            const times = await page.evaluate(([name, first, frames]) => benchPage.framesAsync(name, first, frames), [
-                variant,
-                round * count,
-                count,
-            ] as const);
-            const cpuMs = difference(await cpuMsAsync(), before);
-            return { wallMs: median(times.slice(1)), cpuMs: cpuMs === null ? null : cpuMs / count };
-        },
-    }));
+    const { frames: rounds, framesPerRound, tileFramesEvery } = plan;
+    const contestants = FRAME_VARIANTS.map((variant): Contestant<BrowserSample> => {
+        const isTiles = variant === 'oursTiles';
+        // The first frame after another variant's pays for cold caches and is not timed.
+        const count = (isTiles ? 1 : framesPerRound) + 1;
+        return {
+            name: variant,
+            every: isTiles ? tileFramesEvery : 1,
+            sampleAsync: async (round) => {
+                const before = await cpuMsAsync();
+                const times = await page.evaluate(
+                    ([name, first, frames]) => benchPage.framesAsync(name, first, frames),
+                    [variant, round * (framesPerRound + 1), count] as const,
+                );
+                const cpuMs = difference(await cpuMsAsync(), before);
+                return { wallMs: median(times.slice(1)), cpuMs: cpuMs === null ? null : cpuMs / count };
+            },
+        };
+    });
     const samples = await interleaveAsync(contestants, rounds, (round) =>
         progress(`frames: round ${round + 1} of ${rounds}`),
     );

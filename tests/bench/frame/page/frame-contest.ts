@@ -5,20 +5,18 @@ import { Color4 } from '@babylonjs/core/Maths/math.color.js';
 import { Vector3 } from '@babylonjs/core/Maths/math.vector.js';
 import type { AbstractMesh } from '@babylonjs/core/Meshes/abstractMesh.js';
 import { Scene } from '@babylonjs/core/scene.js';
-import { COV2D_DILATION, type HeadAsset } from '../../../../plugin/core/index.js';
-import { CreateTalkingHeadAsync, type TalkingHeadMesh } from '../../../../plugin/index.js';
-import { someAudioFeature } from '../../../helpers/head-of.js';
+import { AUDIO_FEAT_DIM, COV2D_DILATION, type HeadAsset } from '../../../../plugin/core/index.js';
+import { CreateTalkingHeadAsync, type RasterizerChoice, type TalkingHeadMesh } from '../../../../plugin/index.js';
 import { drawnHead } from '../bench-head.js';
 import { createPeerMeshAsync } from './peer-mesh.js';
+import { DISPLAY_RATE, SpokenTimeline } from './spoken-timeline.js';
 
-/** Who draws: Babylon's static mesh, our head at rest, our head posed anew every frame. */
-export type FrameVariant = 'babylonStatic' | 'oursAtRest' | 'oursTalking';
+/** Who draws: Babylon's static mesh, our head at rest, our head while it talks, the same with tiles. */
+export type FrameVariant = 'babylonStatic' | 'oursAtRest' | 'oursTalking' | 'oursTiles';
 
 /** A slow orbit: 30 degrees a second at 60 frames a second, to and fro across the views of a training set. */
 const DEGREES_PER_FRAME = 0.5;
 const MOST_DEGREES = 30;
-/** Instants that the talking head goes through. */
-const SPOKEN = 16;
 /** Frames in which the peer's sort worker and all pipelines come to rest. */
 const WARM_FRAMES = 4;
 const LONGEST_START_MS = 120_000;
@@ -57,7 +55,8 @@ export class FrameContest {
         const contest = new FrameContest(canvas, engine, {
             babylonStatic: await stageAsync(engine, asset, (scene) => createPeerMeshAsync('peer', asset, scene)),
             oursAtRest: await stageAsync(engine, asset, (scene) => stillHeadAsync(asset, scene)),
-            oursTalking: await talkingStageAsync(engine, asset),
+            oursTalking: await talkingStageAsync(engine, asset, 'quads'),
+            oursTiles: await talkingStageAsync(engine, asset, 'tile'),
         });
         for (const stage of Object.values(contest.#stages)) await contest.#warmAsync(stage);
         return contest;
@@ -154,25 +153,29 @@ async function stageAsync<M extends AbstractMesh>(
     return { scene, camera, mesh, prepare: prepareWith(mesh) };
 }
 
-function headAsync(asset: HeadAsset, scene: Scene): Promise<TalkingHeadMesh> {
-    return CreateTalkingHeadAsync('ours', asset, scene, { rasterizer: 'quads' });
-}
-
 /** Not posed: the networks are random and would move every splat away from the peer's. */
 async function stillHeadAsync(asset: HeadAsset, scene: Scene): Promise<TalkingHeadMesh> {
-    const head = await headAsync(asset, scene);
+    const head = await CreateTalkingHeadAsync('ours', asset, scene, { rasterizer: 'quads' });
     head.deformationEnabled = false;
     return head;
 }
 
-/** Speech without sound: another instant every frame. */
-async function talkingStageAsync(engine: WebGPUEngine, asset: HeadAsset): Promise<Stage> {
-    const spoken = Array.from({ length: SPOKEN }, (_, k) => someAudioFeature(k + 1));
-    const still = asset.expression.neutral;
+function talkingStageAsync(engine: WebGPUEngine, asset: HeadAsset, rasterizer: RasterizerChoice): Promise<Stage> {
     return stageAsync(
         engine,
         asset,
-        (scene) => headAsync(asset, scene),
-        (head) => (k) => head.poseAt(spoken[k % SPOKEN] as Float32Array, still),
+        (scene) => CreateTalkingHeadAsync(`ours ${rasterizer}`, asset, scene, { rasterizer }),
+        speakAlong,
     );
+}
+
+/** Lets a head talk: frame `k` shows what is said at k/60 s. The one place where speech becomes poses. */
+function speakAlong(head: TalkingHeadMesh): (k: number) => void {
+    const timeline = new SpokenTimeline(head.asset.fps);
+    const audioFeat = new Float32Array(AUDIO_FEAT_DIM);
+    const { neutral } = head.asset.expression;
+    return (k) => {
+        timeline.sample(k / DISPLAY_RATE, audioFeat);
+        head.poseAt(audioFeat, neutral);
+    };
 }
