@@ -1,6 +1,9 @@
 import { compileTileKernelsAsync, type TileKernels } from './tile-kernels.js';
 import { TileView, type TileRasterizerOptions } from './tile-view.js';
 
+export { tileBinKernel, tileProjectKernel, tileRasterKernel, type ColourLayout } from './tile-kernels.js';
+export * from './tile-view.js';
+
 /**
  * The `tile` rasterizer: projects, bins and blends a head in compute, front to back, in float (method.md section 3).
  *

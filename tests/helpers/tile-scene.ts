@@ -67,7 +67,7 @@ export async function drawTiles(
             posedSplats,
             splatCount,
             faceCount: face.count,
-            forceWide: true,
+            precision: 'fine',
         });
         const sorted = sorter.createView();
         sorted.aim(nearnessOf(camera));
@@ -126,7 +126,8 @@ async function readPicture(
     };
 }
 
-function posedRecords(branches: readonly SplatSet[]): DataView {
+/** `PosedSplat[]` of splats at rest, branch after branch. */
+export function posedRecords(branches: readonly SplatSet[]): DataView {
     const total = branches.reduce((sum, { count }) => sum + count, 0);
     const records = new DataView(new ArrayBuffer(Math.max(1, total) * POSED_SPLAT.size));
     let at = 0;
