@@ -1,9 +1,9 @@
 // Shared by both branches: how deltas move a splat. Opacity and colour never move, and are posed once at load.
 // features is [16 planes][movingCount] of 4 values, so that neighbouring threads read neighbouring addresses.
 
-// The second splat of a pair; the last thread of an odd count computes its first splat twice instead of branching.
-fn pairOf(first: u32, movingCount: u32) -> u32 {
-    return min(first + 1u, movingCount - 1u);
+// Which splat a slot of the dispatch is; slots behind the last compute it again instead of branching.
+fn splatAt(slot: u32) -> u32 {
+    return min(slot, frame.movingCount - 1u);
 }
 
 // Eq. 9: mean + delta_mean, exp(logScale + delta_scale), normalise(quat + delta_quat); deltas in this order, metres first.

@@ -48,14 +48,14 @@ const BRANCH_KERNELS: Readonly<Record<BranchName, BranchKernel>> = {
         entryPoint: 'deformFace',
         weights: 'FaceWeights',
         frame: FACE_FRAME,
-        splatsPerThread: 2,
+        splatsPerThread: 6,
     },
     mouth: {
         source: deformMouthSource,
         entryPoint: 'deformMouth',
         weights: 'MouthWeights',
         frame: MOUTH_FRAME,
-        splatsPerThread: 1,
+        splatsPerThread: 4,
     },
 };
 
