@@ -1,240 +1,102 @@
-import { SORT_PARAMS, SORT_PASS, writeStruct } from '../core/index.js';
-import depthKeysSource from './depth-keys.wgsl?raw';
-import type { GpuArena } from './gpu-arena.js';
-import { FLAT_WORKGROUP, workgroupsFor } from './gpu-pass.js';
+import { PgsError } from '../core/index.js';
+import { chooseSortWayAsync, type SortChoice } from './sort-choice.js';
+import { PACKED_LIMIT, SORT_LAYOUTS, type SortPrecision, type SortWay } from './sort-kernels.js';
 import {
-    compileKernelAsync,
-    defineKernel,
-    readOnly,
-    readWrite,
-    uniform,
-    type Kernel,
-    type KernelBinding,
-    type KernelSpec,
-} from './kernel.js';
-import sortPackedSource from './sort-packed.wgsl?raw';
-import sortRankSource from './sort-rank.wgsl?raw';
-import sortWideSource from './sort-wide.wgsl?raw';
+    compileSortAsync,
+    createSortedView,
+    type CompiledSort,
+    type SortedView,
+    type SortInput,
+} from './sorted-view.js';
 
-/** Splats that fit the packed layout: the id takes 16 bits of the sort item. */
-export const PACKED_LIMIT = 65_536;
+export type { NearnessAxis, SortedView, SortInput } from './sorted-view.js';
 
-const SORT_WORKGROUP = 256;
-/** Items of a block of the wide sort; sort-wide.wgsl says the same. */
-const BLOCK_ITEMS = 2048;
-/** masks 8 KiB, bases 1 KiB, histogram 1 KiB. */
-const SORT_WORKGROUP_BYTES = 10_240;
-
-type DepthKeysBindings = Readonly<Record<'posedSplats' | 'keys' | 'ids' | 'sortParams', KernelBinding>>;
-type SortPackedBindings = Readonly<Record<'keys' | 'scratch' | 'sortParams', KernelBinding>>;
-type SortWideBindings = Readonly<
-    Record<'keysIn' | 'idsIn' | 'keysOut' | 'idsOut' | 'digitCounts' | 'sortPass', KernelBinding>
->;
-
-/** Sort keys of one view (depth-keys.wgsl). */
-export const depthKeysKernel: KernelSpec<DepthKeysBindings> = defineKernel({
-    entryPoint: 'depthKeys',
-    source: depthKeysSource,
-    workgroupSize: FLAT_WORKGROUP,
-    bindings: {
-        posedSplats: readOnly('PosedSplat'),
-        keys: readWrite('u32'),
-        ids: readWrite('u32'),
-        sortParams: uniform('SortParams'),
-    },
-});
-
-/** One-workgroup sort of packed items (sort-packed.wgsl). */
-export const sortPackedKernel: KernelSpec<SortPackedBindings> = defineKernel({
-    entryPoint: 'sortPacked',
-    source: `${sortRankSource}\n${sortPackedSource}`,
-    workgroupSize: SORT_WORKGROUP,
-    workgroupBytes: SORT_WORKGROUP_BYTES,
-    bindings: { keys: readWrite('u32'), scratch: readWrite('u32'), sortParams: uniform('SortParams') },
-});
-
-/** The three kernels of a wide digit pass (sort-wide.wgsl), in the order of dispatch. */
-export const sortWideKernels: readonly KernelSpec<SortWideBindings>[] = [
-    'sortWideCount',
-    'sortWidePrefix',
-    'sortWideScatter',
-].map((entryPoint) =>
-    defineKernel({
-        entryPoint,
-        source: `${sortRankSource}\n${sortWideSource}`,
-        workgroupSize: SORT_WORKGROUP,
-        workgroupBytes: SORT_WORKGROUP_BYTES,
-        bindings: {
-            keysIn: readOnly('u32'),
-            idsIn: readOnly('u32'),
-            keysOut: readWrite('u32'),
-            idsOut: readWrite('u32'),
-            digitCounts: readWrite('u32'),
-            sortPass: uniform('SortPass'),
-        },
-    }),
-);
-
-/** The plane whose distance orders the splats of a view: `dot(direction, mean) + offset`, metres, larger is nearer. */
-export interface NearnessAxis {
-    readonly x: number;
-    readonly y: number;
-    readonly z: number;
-    /** Puts the far end of the range at 0. */
-    readonly offset: number;
-    /** Length of the range; splats outside it share the end values. */
-    readonly range: number;
-}
-
-/** A view's draw order and what recomputes it. Buffers belong to the sorter's arena. */
-export interface SortedView {
-    /** Splat ids back to front: `order[i] & idMask`. */
-    readonly order: GPUBuffer;
-    /** Sets the plane for the next {@link record}; queued on the device at once. */
-    aim(axis: NearnessAxis): void;
-    /** Records keys and sort; returns the dispatches. */
-    record(pass: GPUComputePassEncoder): number;
+/** What a {@link DepthSorter} works on, and how. */
+export interface DepthSorterOptions extends SortInput {
+    /** Default: packed for as many splats as fit it ({@link PACKED_LIMIT}), else fine. */
+    readonly precision?: SortPrecision;
+    /** Default: what {@link chooseSortWayAsync} finds on this device. */
+    readonly way?: SortWay;
 }
 
 /**
  * Orders the splats of a head for any number of views. Back to front, the mouth before the face (Eq. 10), ties by id.
  *
- * One u32 a splat up to {@link PACKED_LIMIT}; above it keys with 23 depth bits and separate ids. Needs default limits
- * and no subgroups. Deterministic: equal input gives equal output, on every device.
+ * Needs default limits and no subgroups. Deterministic: equal input gives equal output, in either way and on every device.
  */
 export class DepthSorter {
     /** Mask that turns an entry of `order` into a splat id. */
     public readonly idMask: number;
-    readonly #device: GPUDevice;
-    readonly #arena: GpuArena;
-    readonly #posedSplats: GPUBuffer;
-    readonly #splatCount: number;
-    readonly #faceCount: number;
-    readonly #depthKeys: Kernel<DepthKeysBindings>;
-    readonly #packed: Kernel<SortPackedBindings> | undefined;
-    readonly #wide: readonly Kernel<SortWideBindings>[];
-    readonly #params: DataView = new DataView(new ArrayBuffer(SORT_PARAMS.size));
-    readonly #nearness: Float32Array = new Float32Array(4);
+    /** Which way the device sorts, and why. */
+    public readonly choice: SortChoice;
+    readonly #input: SortInput;
+    readonly #sort: CompiledSort;
+    #activeCount: number;
     #views = 0;
 
-    private constructor(
-        options: DepthSorterOptions,
-        depthKeys: Kernel<DepthKeysBindings>,
-        packed: Kernel<SortPackedBindings> | undefined,
-        wide: readonly Kernel<SortWideBindings>[],
-    ) {
-        this.#device = options.device;
-        this.#arena = options.arena;
-        this.#posedSplats = options.posedSplats;
-        this.#splatCount = options.splatCount;
-        this.#faceCount = options.faceCount;
-        this.#depthKeys = depthKeys;
-        this.#packed = packed;
-        this.#wide = wide;
-        this.idMask = packed ? 0xffff : 0xffffffff;
+    private constructor(input: SortInput, sort: CompiledSort, choice: SortChoice) {
+        this.#input = input;
+        this.#sort = sort;
+        this.choice = choice;
+        this.idMask = SORT_LAYOUTS[sort.precision].idMask;
+        this.#activeCount = input.splatCount;
     }
 
-    /** Compiles what the splat count needs. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. */
+    /**
+     * Compiles what the splat count needs; without `way`, both ways are tried first, once for a device and size.
+     *
+     * @throws PgsError `OPTION_VALUE` - more splats than the precision holds, or a list with less room than there are splats.
+     * @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`, `GPU_LOST`.
+     */
     public static async createAsync(options: DepthSorterOptions): Promise<DepthSorter> {
-        const { device, splatCount } = options;
-        const isPacked = splatCount <= PACKED_LIMIT && options.forceWide !== true;
-        const [depthKeys, packed, wide] = await Promise.all([
-            compileKernelAsync(device, depthKeysKernel),
-            isPacked ? compileKernelAsync(device, sortPackedKernel) : undefined,
-            Promise.all(isPacked ? [] : sortWideKernels.map((kernel) => compileKernelAsync(device, kernel))),
-        ]);
-        return new DepthSorter(options, depthKeys, packed, wide);
+        const { device, splatCount, activeIds } = options;
+        const precision = options.precision ?? (splatCount <= PACKED_LIMIT ? 'packed' : 'fine');
+        if (precision === 'packed' && splatCount > PACKED_LIMIT) {
+            throw new PgsError(
+                'OPTION_VALUE',
+                `depth sort: expected at most ${PACKED_LIMIT} splats for the packed precision, got ${splatCount}. Use 'fine'.`,
+            );
+        }
+        if (activeIds && activeIds.size < splatCount * 4) {
+            throw new PgsError(
+                'OPTION_VALUE',
+                `depth sort: expected activeIds with room for ${splatCount} ids = ${splatCount * 4} bytes, ` +
+                    `got ${activeIds.size}. Allocate it for all splats.`,
+            );
+        }
+        const choice: SortChoice = options.way
+            ? { way: options.way, reason: 'asked for', timesMs: {} }
+            : await chooseSortWayAsync(device, splatCount, precision);
+        const sort = await compileSortAsync(device, precision, choice.way, activeIds !== undefined);
+        return new DepthSorter(options, sort, choice);
+    }
+
+    /** Splats that are sorted. Starts as all of them. */
+    public get activeCount(): number {
+        return this.#activeCount;
+    }
+
+    /**
+     * Sorts only the first `count` of `activeIds` (without a list: of all splats) from the next {@link SortedView.record} on.
+     *
+     * Call it between submits: passes of one submit all see the last count. Orders already sorted stay as they are.
+     *
+     * @param count - 0..splatCount; 0 sorts nothing.
+     * @throws PgsError `OPTION_VALUE` - not a whole number of that range.
+     */
+    public setActiveCount(count: number): void {
+        const { splatCount } = this.#input;
+        if (!Number.isInteger(count) || count < 0 || count > splatCount) {
+            throw new PgsError(
+                'OPTION_VALUE',
+                `depth sort: expected an active count of 0..${splatCount}, got ${count}. Pass how many ids the list holds.`,
+            );
+        }
+        this.#activeCount = count;
     }
 
     /** Allocates one more view. @throws PgsError `GPU_LIMIT`. */
     public createView(): SortedView {
-        const label = `view ${this.#views++}`;
-        const bytes = this.#splatCount * 4;
-        const params = this.#arena.uniform(`${label} sort params`, SORT_PARAMS.size);
-        const keys = this.#arena.storage(`${label} keys`, bytes);
-        const ids = this.#arena.storage(`${label} ids`, this.#packed ? 4 : bytes);
-        const keyGroup = this.#depthKeys.bind(label, { posedSplats: this.#posedSplats, keys, ids, sortParams: params });
-        const sort = this.#packed ? this.#bindPacked(label, keys, params) : this.#bindWide(label, keys, ids);
-        return {
-            order: sort.order,
-            aim: (axis) => this.#aim(params, axis),
-            record: (pass) => {
-                pass.setPipeline(this.#depthKeys.pipeline);
-                pass.setBindGroup(0, keyGroup);
-                pass.dispatchWorkgroups(workgroupsFor(this.#splatCount, FLAT_WORKGROUP));
-                return 1 + sort.record(pass);
-            },
-        };
+        return createSortedView(this.#sort, this.#input, `view ${this.#views++}`, () => this.#activeCount);
     }
-
-    #bindPacked(label: string, keys: GPUBuffer, sortParams: GPUBuffer): Omit<SortedView, 'aim'> {
-        const packed = this.#packed as Kernel<SortPackedBindings>;
-        const scratch = this.#arena.storage(`${label} scratch`, this.#splatCount * 4);
-        const group = packed.bind(label, { keys, scratch, sortParams });
-        return {
-            order: keys,
-            record: (pass) => {
-                pass.setPipeline(packed.pipeline);
-                pass.setBindGroup(0, group);
-                pass.dispatchWorkgroups(1);
-                return 1;
-            },
-        };
-    }
-
-    #bindWide(label: string, keys: GPUBuffer, ids: GPUBuffer): Omit<SortedView, 'aim'> {
-        const blockCount = workgroupsFor(this.#splatCount, BLOCK_ITEMS);
-        const otherKeys = this.#arena.storage(`${label} other keys`, this.#splatCount * 4);
-        const otherIds = this.#arena.storage(`${label} other ids`, this.#splatCount * 4);
-        const digitCounts = this.#arena.storage(`${label} digit counts`, blockCount * 256 * 4);
-        // 24 key bits: three digits, so the result ends in the other pair.
-        const groups = [0, 8, 16].map((shift, digit) => {
-            const record = new DataView(new ArrayBuffer(SORT_PASS.size));
-            writeStruct(record, SORT_PASS, { splatCount: this.#splatCount, blockCount, shift });
-            const sortPass = this.#arena.uniform(`${label} digit ${digit}`, record);
-            const [keysIn, idsIn, keysOut, idsOut] =
-                digit % 2 === 0 ? [keys, ids, otherKeys, otherIds] : [otherKeys, otherIds, keys, ids];
-            const buffers = { keysIn, idsIn, keysOut, idsOut, digitCounts, sortPass };
-            return this.#wide.map((kernel) => kernel.bind(`${label} digit ${digit}`, buffers));
-        });
-        return {
-            order: otherIds,
-            record: (pass) => {
-                for (const group of groups) {
-                    this.#wide.forEach((kernel, step) => {
-                        pass.setPipeline(kernel.pipeline);
-                        pass.setBindGroup(0, group[step] as GPUBindGroup);
-                        pass.dispatchWorkgroups(kernel.spec.entryPoint === 'sortWidePrefix' ? 1 : blockCount);
-                    });
-                }
-                return groups.length * this.#wide.length;
-            },
-        };
-    }
-
-    #aim(params: GPUBuffer, axis: NearnessAxis): void {
-        const scale = 1 / axis.range;
-        this.#nearness.set([axis.x * scale, axis.y * scale, axis.z * scale, axis.offset * scale]);
-        writeStruct(this.#params, SORT_PARAMS, {
-            nearness: this.#nearness,
-            splatCount: this.#splatCount,
-            faceCount: this.#faceCount,
-            depthSteps: this.#packed ? 0x7fff : 0x7fffff,
-            depthShift: this.#packed ? 16 : 0,
-            faceShift: this.#packed ? 31 : 23,
-        });
-        this.#device.queue.writeBuffer(params, 0, this.#params.buffer);
-    }
-}
-
-/** What a {@link DepthSorter} works on. Splats `[0, faceCount)` are the face, the rest the mouth. */
-export interface DepthSorterOptions {
-    readonly device: GPUDevice;
-    readonly arena: GpuArena;
-    /** `PosedSplat[splatCount]`. */
-    readonly posedSplats: GPUBuffer;
-    readonly splatCount: number;
-    readonly faceCount: number;
-    /** Uses the wide layout although the packed one would do; for tests. */
-    readonly forceWide?: boolean;
 }

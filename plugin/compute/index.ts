@@ -7,8 +7,8 @@ export * from './gpu-pass.js';
 export * from './gpu-timer.js';
 export * from './halves.js';
 export * from './kernel.js';
-export { tileBinKernel, tileProjectKernel, tileRasterKernel, type ColourLayout } from './tile-kernels.js';
+export { chooseSortWayAsync, compareSortWaysAsync, type SortChoice, type SortContender } from './sort-choice.js';
+export * from './sort-kernels.js';
 export * from './tile-rasterizer.js';
-export * from './tile-view.js';
 /** WGSL that the draw of plugin/splat-material shares with the kernels: colour and projection of a splat. */
 export { screenCovarianceSource, shColourSource };

@@ -1,4 +1,4 @@
-// Shared by both sorts: exclusive prefix over 256 digit counts, and the stable rank of 256 threads by an 8-bit digit.
+// Shared by both ways to sort: exclusive prefix over 256 digit counts, and the stable rank of 256 threads by an 8-bit digit.
 // No subgroups: every thread raises its bit in the mask of its digit, and its rank is the number of bits below.
 // Workgroup memory: 8 KiB masks + 1 KiB bases + 1 KiB histogram, inside the default 16 KiB.
 // Invariant: masks are zero before and after every rankRow; all 256 threads call it together.
@@ -57,4 +57,10 @@ fn rankRow(thread: u32, digit: u32) -> u32 {
     }
     workgroupBarrier();
     return destination;
+}
+
+// Key of item i. Items have two places, of which `isBack` says that the second one (the "other" buffers) holds them.
+fn keyAt(isBack: bool, i: u32) -> u32 {
+    if (isBack) { return otherKeys[i]; }
+    return keys[i];
 }

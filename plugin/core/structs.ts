@@ -13,7 +13,7 @@ export const POSED_SPLAT: GpuStruct<typeof posedSplatFields> = defineStruct('Pos
 
 const sortParamsFields = {
     nearness: 'vec4f',
-    splatCount: 'u32',
+    activeCount: 'u32',
     faceCount: 'u32',
     depthSteps: 'f32',
     depthShift: 'u32',
@@ -21,12 +21,13 @@ const sortParamsFields = {
 } as const;
 /**
  * One view's sort. `nearness`: dot(xyz, mean) + w is 0 at the far and 1 at the near end of the head's bounding sphere.
- * `depthSteps`: largest depth value. `depthShift`, `faceShift`: lowest bit of the depth field and of the face bit.
+ * `activeCount`: splats sorted. `depthSteps`: largest depth value. `depthShift`, `faceShift`: lowest bit of the depth field and
+ * of the face bit.
  */
 export const SORT_PARAMS: GpuStruct<typeof sortParamsFields> = defineStruct('SortParams', sortParamsFields);
 
-const sortPassFields = { splatCount: 'u32', blockCount: 'u32', shift: 'u32' } as const;
-/** One digit of the wide sort: blocks of 2,048 items, lowest bit of the digit. */
+const sortPassFields = { shift: 'u32' } as const;
+/** One digit of a sort in blocks: its lowest bit. */
 export const SORT_PASS: GpuStruct<typeof sortPassFields> = defineStruct('SortPass', sortPassFields);
 
 const tileViewFields = {

@@ -100,7 +100,7 @@ export class TileDraw {
         const arena = new GpuArena(options.device, `${options.name} tiles`);
         const [sorter, rasterizer] = await Promise.all([
             // 23 depth bits: with 15 the order alone would cost more than all rounding.
-            DepthSorter.createAsync({ ...options, arena, forceWide: true }),
+            DepthSorter.createAsync({ ...options, arena, precision: 'fine' }),
             TileRasterizer.createAsync({ ...options, hasDepth: true }),
         ]);
         return new TileDraw(options, arena, sorter, rasterizer);

@@ -52,7 +52,7 @@ struct PosedSplat {
 
 struct SortParams {
     nearness: vec4f,
-    splatCount: u32,
+    activeCount: u32,
     faceCount: u32,
     depthSteps: f32,
     depthShift: u32,
@@ -60,8 +60,6 @@ struct SortParams {
 }
 
 struct SortPass {
-    splatCount: u32,
-    blockCount: u32,
     shift: u32,
 }
 
