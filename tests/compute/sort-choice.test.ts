@@ -60,7 +60,7 @@ describe('choice of a way to sort', () => {
         const choice = await compareSortWaysAsync(gpu.device, 'packed', [SIZE], contenders);
         expect(choice.way).toBe(way);
         expect(choice.timesMs[way]).toBeLessThan(choice.timesMs[other(way)] as number);
-        expect(choice.reason).toMatch(new RegExp(`^${way} sorts ${SIZE} splats in .*, ${other(way)} sorts`));
+        expect(choice.reason).toMatch(new RegExp(`^${other(way)} sorts ${SIZE} splats in .*, ${way} sorts`));
     });
 
     const brokenViews: Readonly<Record<string, (view: SortedView) => SortedView>> = {
@@ -131,7 +131,11 @@ describe('choice of a way to sort', () => {
         for (const precision of ['packed', 'fine'] as const) {
             const choice = await withValidation(device, () => chooseSortWayAsync(device, 1000, precision));
             expect(Object.keys(choice.timesMs).sort()).toEqual([...SORT_WAYS].sort());
-            expect(choice.timesMs[choice.way]).toBe(Math.min(...Object.values(choice.timesMs)));
+            const chosen = choice.timesMs[choice.way] as number;
+            const rejected = choice.timesMs[other(choice.way)] as number;
+            // One workgroup is taken unless the other way takes less than three quarters of its time.
+            const handicap = choice.way === 'one-workgroup' ? 0.75 : 1 / 0.75;
+            expect(chosen * handicap).toBeLessThanOrEqual(rejected);
             expect(await chooseSortWayAsync(device, 3000, precision)).toBe(choice);
         }
         expect(await chooseSortWayAsync(device, 1000, 'fine')).not.toBe(
