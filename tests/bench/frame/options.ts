@@ -66,8 +66,8 @@ const ALL_DRAWS: readonly DrawSize[] = SPLAT_COUNTS.flatMap((splats) =>
 /** Nine rounds are what a median of shared cores needs (measured); the slow peers get fewer where time is short. */
 export function roundPlan(quick: boolean): RoundPlan {
     if (!quick) {
-        const frames = { frames: 21, framesPerRound: 5, tileFramesEvery: 5 };
-        return { compute: 21, draws: 3, drawSizes: ALL_DRAWS, nets: 9, ...frames };
+        const frames = { frames: 15, framesPerRound: 5, tileFramesEvery: 4 };
+        return { compute: 15, draws: 3, drawSizes: ALL_DRAWS, nets: 9, ...frames };
     }
     // One row and one column of the whole table, which is all that scaling is read from.
     const drawSizes = ALL_DRAWS.filter(
