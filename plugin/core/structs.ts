@@ -78,8 +78,18 @@ const faceWeightsFields = {
  */
 export const FACE_WEIGHTS: GpuStruct<typeof faceWeightsFields> = defineStruct('FaceWeights', faceWeightsFields);
 
-const faceFrameFields = { speech: ['vec4f', 16], firstSplat: 'u32', movingCount: 'u32' } as const;
-/** One instant of the face: the part of layer 0 that all splats share (the bias is baked) and the range that moves. */
+const faceFrameFields = {
+    speech: ['vec4f', 16],
+    firstSplat: 'u32',
+    movingCount: 'u32',
+    firstId: 'u32',
+    activeCount: 'u32',
+} as const;
+/**
+ * One instant of the face: the part of layer 0 that all splats share (the bias is baked) and the splats that are deformed.
+ * `firstSplat`: the branch's first among all. `movingCount`: splats with baked features. `firstId`: where the branch's
+ * `activeCount` ids lie among the active ids.
+ */
 export const FACE_FRAME: GpuStruct<typeof faceFrameFields> = defineStruct('FaceFrame', faceFrameFields);
 
 const mouthWeightsFields = {
@@ -96,8 +106,13 @@ const mouthFrameFields = {
     gate: ['vec4f', 8],
     firstSplat: 'u32',
     movingCount: 'u32',
+    firstId: 'u32',
+    activeCount: 'u32',
 } as const;
-/** One instant of the mouth: what maps a splat's gate to layer 0 (tiled), the shared part of the gate, the range. */
+/**
+ * One instant of the mouth: what maps a splat's gate to layer 0 (tiled), the shared part of the gate, then as in
+ * {@link FACE_FRAME}.
+ */
 export const MOUTH_FRAME: GpuStruct<typeof mouthFrameFields> = defineStruct('MouthFrame', mouthFrameFields);
 
 /**

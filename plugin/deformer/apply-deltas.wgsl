@@ -1,9 +1,9 @@
 // Shared by both branches: how deltas move a splat. Opacity and colour never move, and are posed once at load.
 // features is [16 planes][movingCount] of 4 values, so that neighbouring threads read neighbouring addresses.
 
-// Which splat a slot of the dispatch is; slots behind the last compute it again instead of branching.
+// Which moving splat a slot of the dispatch is; slots behind the last compute it again instead of branching.
 fn splatAt(slot: u32) -> u32 {
-    return min(slot, frame.movingCount - 1u);
+    return activeIds[frame.firstId + min(slot, frame.activeCount - 1u)];
 }
 
 // Eq. 9: mean + delta_mean, exp(logScale + delta_scale), normalise(quat + delta_quat); deltas in this order, metres first.

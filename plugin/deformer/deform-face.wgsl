@@ -1,6 +1,6 @@
 // Deforms the face (Eqs. 8-9), refactored: per splat, layer 0 was baked and its shared part arrives in frame.speech.
-// One thread per six moving splats, so that each weight load feeds six products; the six lie a workgroup apart, so that
-// neighbouring threads read neighbouring addresses. Reads features, canonicalSplats, weights, frame; writes posedSplats.
+// One thread per six active splats, so that each weight load feeds six products; the six lie a workgroup apart, so that
+// neighbouring threads read neighbouring addresses. Reads activeIds, features, canonicalSplats, weights, frame; writes posedSplats.
 // No barriers. Two of layer 1's 16 rows of four are summed at a time, over features read again for each pair, and feed layer 2
 // at once: 36 vec4f stay alive. Indexed private arrays are 2.4 times slower (measured).
 
@@ -8,7 +8,7 @@
 fn deformFace(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let movingCount = frame.movingCount;
     let first = group.x * (6u * 64u) + lane;
-    if (first >= movingCount) { return; }
+    if (first >= frame.activeCount) { return; }
     let a = splatAt(first);
     let b = splatAt(first + 64u);
     let c = splatAt(first + 128u);

@@ -1,8 +1,8 @@
 // Deforms the inside of the mouth (Eqs. 6-7), refactored: gate and layer 0 were baked per splat (planes 0-7 and 8-15), the
 // frame's part of the gate and the matrix that maps a gate to layer 0 arrive in frame.
-// One thread per four moving splats, a workgroup apart, as in deform-face.wgsl. Reads features, canonicalSplats, weights, frame;
-// writes posedSplats.means. No barriers. Layer 0 is summed gate by gate, so that gates need no registers: 32 vec4f of hidden
-// values stay alive.
+// One thread per four active splats, a workgroup apart, as in deform-face.wgsl. Reads activeIds, features, canonicalSplats,
+// weights, frame; writes posedSplats.means. No barriers. Layer 0 is summed gate by gate, so that gates need no registers:
+// 32 vec4f of hidden values stay alive.
 
 fn sigmoid(x: vec4f) -> vec4f {
     return 1.0 / (1.0 + exp(-x));
@@ -12,7 +12,7 @@ fn sigmoid(x: vec4f) -> vec4f {
 fn deformMouth(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let movingCount = frame.movingCount;
     let first = group.x * (4u * 64u) + lane;
-    if (first >= movingCount) { return; }
+    if (first >= frame.activeCount) { return; }
     let a = splatAt(first);
     let b = splatAt(first + 64u);
     let c = splatAt(first + 128u);

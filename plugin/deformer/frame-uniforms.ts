@@ -8,7 +8,7 @@ import {
     type BranchAsset,
     type BranchName,
 } from '../core/index.js';
-import type { SharedActivations } from './gpu-deformer.js';
+import type { SharedActivations } from './deform-pass.js';
 import { addColumns, affine, sigmoid } from './linear.js';
 
 /** The parts of Eqs. 6-9 that all splats share in one instant, with the memory to compute the next ones in. */

@@ -34,7 +34,7 @@ export function totalSplats(branches: Branches): number {
  *   quaternions in both.
  * @returns `CanonicalSplat[N]` or `PosedSplat[N]`.
  */
-export function packSplats(branches: Branches, form: 'canonical' | 'posed'): Float32Array {
+export function packSplats(branches: Branches, form: 'canonical' | 'posed'): Float32Array<ArrayBuffer> {
     const records = new Float32Array(totalSplats(branches) * RECORD_FLOATS);
     let at = 0;
     for (const name of BRANCH_NAMES) {

@@ -1,6 +1,10 @@
+export { type ActiveIds } from './active-splats.js';
 export * from './bake.js';
 export * from './cpu-deformer.js';
+export { deformKernel, type FeaturePrecision } from './deform-kernels.js';
+export { type SharedActivations } from './deform-pass.js';
 export * from './expression-values.js';
 export * from './frame-uniforms.js';
 export * from './gpu-deformer.js';
 export * from './gpu-layout.js';
+export * from './motion-probe.js';

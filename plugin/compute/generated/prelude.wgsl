@@ -99,6 +99,8 @@ struct FaceFrame {
     speech: array<vec4f, 16>,
     firstSplat: u32,
     movingCount: u32,
+    firstId: u32,
+    activeCount: u32,
 }
 
 struct MouthWeights {
@@ -113,4 +115,6 @@ struct MouthFrame {
     gate: array<vec4f, 8>,
     firstSplat: u32,
     movingCount: u32,
+    firstId: u32,
+    activeCount: u32,
 }
