@@ -115,6 +115,19 @@ const mouthFrameFields = {
  */
 export const MOUTH_FRAME: GpuStruct<typeof mouthFrameFields> = defineStruct('MouthFrame', mouthFrameFields);
 
+const keyBlendFields = {
+    share: 'f32',
+    faceCount: 'u32',
+    mouthCount: 'u32',
+    firstMouthId: 'u32',
+    firstMouthSplat: 'u32',
+} as const;
+/**
+ * A blend of two key poses. `share`: of the second, 0..1. Counts are of active splats; `firstMouthId`: where the mouth's ids lie
+ * among the active ids; `firstMouthSplat`: the mouth's first splat among all.
+ */
+export const KEY_BLEND: GpuStruct<typeof keyBlendFields> = defineStruct('KeyBlend', keyBlendFields);
+
 /**
  * Every GPU record, in the order of the generated files. `npm run generate` writes these to the WGSL prelude, and those
  * declared with `forC` to the C header.
@@ -133,4 +146,5 @@ export const GPU_STRUCTS: readonly GpuStruct[] = [
     FACE_FRAME,
     MOUTH_WEIGHTS,
     MOUTH_FRAME,
+    KEY_BLEND,
 ];

@@ -7,4 +7,5 @@ export * from './expression-values.js';
 export * from './frame-uniforms.js';
 export * from './gpu-deformer.js';
 export * from './gpu-layout.js';
+export { blendKeysKernel, type KeySlot } from './key-blend.js';
 export * from './motion-probe.js';

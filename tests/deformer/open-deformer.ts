@@ -12,7 +12,7 @@ import { someAudioFeature } from '../helpers/head-of.js';
 
 const RECORD_FLOATS = POSED_SPLAT.size / 4;
 /** f_e of every instant that the tests pose. */
-export const EXPRESSION = [0.2, 0, 0.7, 0.1, 0.4, 1];
+export const EXPRESSION: readonly number[] = [0.2, 0, 0.7, 0.1, 0.4, 1];
 
 /** Posed splats of a branch, as the GPU holds them. */
 export interface Posed {

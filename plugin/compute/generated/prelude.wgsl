@@ -118,3 +118,11 @@ struct MouthFrame {
     firstId: u32,
     activeCount: u32,
 }
+
+struct KeyBlend {
+    share: f32,
+    faceCount: u32,
+    mouthCount: u32,
+    firstMouthId: u32,
+    firstMouthSplat: u32,
+}
