@@ -12,7 +12,7 @@ import { obliqueCamera } from '../helpers/scenes.js';
 import { isSoftwareAdapter } from './frame/adapter-name.js';
 import { BENCH_INSTANT } from './frame/bench-head.js';
 import { CSV_HEADER, csvRow, withRow } from './frame/csv-row.js';
-import { openStageAsync } from './frame/compute-stage.js';
+import { FLAT_PASSES, openStageAsync } from './frame/compute-stage.js';
 import { deformError } from './frame/deform-check.js';
 import { interleaveAsync } from './frame/interleave.js';
 import { writeNaiveFaceOnnx, writeRefactoredFaceOnnx } from './frame/mlp-onnx.js';
@@ -305,6 +305,28 @@ describe('the draws that are timed', () => {
         const costOf = ({ gpuMs, cpuMs }: PassSample): number => gpuMs ?? cpuMs;
         expect(costOf(many)).toBeGreaterThan(4 * costOf(one));
         expect(costOf(many)).toBeGreaterThan(0);
+    });
+
+    it('refuses to time a pass that does nothing', async ({ skip }) => {
+        const attempt = await tryGpu();
+        if ('reason' in attempt) return skip(attempt.reason);
+        const clock = new PassClock(attempt.device);
+        await expect(clock.workload({ record: () => 0 }).runAsync(3, 0)).rejects.toThrow(/none in 3/);
+        clock.dispose();
+    });
+
+    it('deforms and sorts anew in every recording', async ({ skip }) => {
+        const attempt = await tryGpu();
+        if ('reason' in attempt) return skip(attempt.reason);
+        const stage = await openStageAsync(attempt.device, 600);
+        const pass = attempt.device.createCommandEncoder().beginComputePass();
+        for (const name of FLAT_PASSES) {
+            const first = stage[name].record(pass);
+            expect(first).toBeGreaterThan(0);
+            expect(stage[name].record(pass)).toBe(first);
+        }
+        pass.end();
+        stage.dispose();
     });
 
     it('records tiles that show the head', async ({ skip }) => {

@@ -73,12 +73,11 @@ async function prepareFlatAsync({ device, clock, stages }: PassBench): Promise<r
         timed.push(await calibratedAsync(device, { name, splats, pixels: null }, clock.workload(recorder)));
     };
     for (const [splats, stage] of stages) {
-        for (const [name, recorderOf] of Object.entries(FLAT_PASSES))
-            await prepareAsync(name, splats, recorderOf(stage));
+        for (const name of FLAT_PASSES) await prepareAsync(name, splats, stage[name]);
         if (splats !== USUAL_DRAW.splats) continue;
         const port = await createStraightPortAsync(device, stage.arena, stage.asset, BENCH_INSTANT);
         await prepareAsync('straightPort', splats, port);
-        await assertExactAsync(device, 'deform', stage, stage.deformer.posedSplats);
+        await assertExactAsync(device, 'deform', stage, stage.posedSplats);
         await assertExactAsync(device, 'straightPort', stage, port.posedSplats);
     }
     return timed;

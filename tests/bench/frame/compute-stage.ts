@@ -3,7 +3,6 @@ import {
     GpuArena,
     TileRasterizer,
     type PassRecorder,
-    type SortedView,
     type TileView,
 } from '../../../plugin/compute/index.js';
 import type { HeadAsset } from '../../../plugin/core/index.js';
@@ -18,8 +17,10 @@ export interface ComputeStage {
     readonly device: GPUDevice;
     readonly arena: GpuArena;
     readonly asset: HeadAsset;
-    readonly deformer: GpuDeformer;
-    readonly sortedView: SortedView;
+    /** `PosedSplat[N]`, face first, as {@link deform} leaves them. */
+    readonly posedSplats: GPUBuffer;
+    readonly deform: PassRecorder;
+    readonly sort: PassRecorder;
     /** The `tile` rasterizer's projection, binning and blending of a picture `pixels` square, without scene depth. */
     tiles(pixels: number): PassRecorder & { readonly view: TileView };
     /** Frees everything. */
@@ -37,7 +38,14 @@ export async function openStageAsync(device: GPUDevice, splatCount: number): Pro
         branches: asset.branches,
         baked: { face: baked.face.features, mouth: baked.mouth.features },
     });
-    deformer.setInstant(computeFrameUniforms(baked, BENCH_INSTANT.audioFeat, BENCH_INSTANT.exprFeat));
+    const instant = computeFrameUniforms(baked, BENCH_INSTANT.audioFeat, BENCH_INSTANT.exprFeat);
+    const deform: PassRecorder = {
+        record: (pass) => {
+            // An instant is deformed once, however often it is recorded.
+            deformer.setInstant(instant);
+            return deformer.record(pass);
+        },
+    };
     const [face, mouth] = [asset.branches.face.splats, asset.branches.mouth.splats];
     const { halves, ...colours } = packColours({ face, mouth });
     const drawn = { device, posedSplats: deformer.posedSplats, splatCount: totalSplats(asset.branches) };
@@ -46,14 +54,15 @@ export async function openStageAsync(device: GPUDevice, splatCount: number): Pro
     const rasterizer = await TileRasterizer.createAsync({ ...drawn, splatColours, colours });
     const sortedView = sorter.createView();
     sortedView.aim(benchNearness());
-    runOnce(device, [deformer, sortedView]);
+    runOnce(device, [deform, sortedView]);
     const disposables: { dispose(): void }[] = [arena];
     return {
         device,
         arena,
         asset,
-        deformer,
-        sortedView,
+        posedSplats: deformer.posedSplats,
+        deform,
+        sort: sortedView,
         tiles: (pixels) => {
             const view = rasterizer.createView(`bench ${pixels} px`);
             disposables.push(view);
@@ -68,10 +77,7 @@ export async function openStageAsync(device: GPUDevice, splatCount: number): Pro
 }
 
 /** The passes of a frame that do not depend on its pixels. */
-export const FLAT_PASSES: Readonly<Record<string, (stage: ComputeStage) => PassRecorder>> = {
-    deform: ({ deformer }) => deformer,
-    sort: ({ sortedView }) => sortedView,
-};
+export const FLAT_PASSES: readonly ('deform' | 'sort')[] = ['deform', 'sort'];
 
 function runOnce(device: GPUDevice, recorders: readonly PassRecorder[]): void {
     const encoder = device.createCommandEncoder({ label: 'bench stage' });

@@ -27,7 +27,11 @@ export class PassClock {
         });
     }
 
-    /** Work that is recorded as often as it is repeated, in one pass between one pair of timestamps. */
+    /**
+     * Work that is recorded as often as it is repeated, in one pass between one pair of timestamps.
+     *
+     * Running it throws where a recording dispatches nothing: a pass that has nothing to do would be the fastest of all.
+     */
     public workload(recorder: PassRecorder): Workload {
         return { runAsync: (count, expectedMs) => this.#runAsync(recorder, count, expectedMs) };
     }
@@ -55,8 +59,13 @@ export class PassClock {
                 ? { timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } }
                 : {}),
         });
-        for (let k = 0; k < count; k++) recorder.record(pass);
+        let empty = 0;
+        for (let k = 0; k < count; k++) if (recorder.record(pass) === 0) empty++;
         pass.end();
+        if (empty > 0)
+            throw new Error(
+                `bench: expected dispatches in each of ${count} recordings, got none in ${empty}. Mend its stage.`,
+            );
         if (querySet && this.#resolved && this.#readable) {
             encoder.resolveQuerySet(querySet, 0, 2, this.#resolved, 0);
             encoder.copyBufferToBuffer(this.#resolved, 0, this.#readable, 0, TIMESTAMP_BYTES);

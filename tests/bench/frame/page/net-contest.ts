@@ -177,11 +177,12 @@ async function ourRunnerAsync(
     const branches = { ...asset.branches, mouth: { ...asset.branches.mouth, movingCount: 0 } };
     const features = { face: baked.face.features, mouth: baked.mouth.features };
     const deformer = await GpuDeformer.createAsync({ device, arena, branches, baked: features });
-    deformer.setInstant(shared);
     const runAsync = async (): Promise<void> => {
+        // An instant is deformed once, however often it is recorded; a page sets one a frame.
+        deformer.setInstant(shared);
         const encoder = device.createCommandEncoder();
         const pass = encoder.beginComputePass();
-        deformer.record(pass);
+        if (deformer.record(pass) === 0) throw new Error('our kernel: expected dispatches, got none.');
         pass.end();
         device.queue.submit([encoder.finish()]);
         await device.queue.onSubmittedWorkDone();
