@@ -1,11 +1,27 @@
 import { resolve } from 'node:path';
-import { defineConfig, type UserConfig, type UserConfigFnObject } from 'vite';
+import { defineConfig, type Plugin, type UserConfig, type UserConfigFnObject } from 'vite';
 
 const root = import.meta.dirname;
+
+/** Takes comments and indentation out of the shaders that a build carries as text; WGSL here has no other `//`. */
+const leanShaders: Plugin = {
+    name: 'lean-shaders',
+    apply: 'build',
+    enforce: 'post',
+    transform(code, id) {
+        if (!id.endsWith('.wgsl?raw')) return undefined;
+        const shader = JSON.parse(code.slice(code.indexOf('"'), code.lastIndexOf('"') + 1)) as string;
+        // A line such as "// <fog>" is a place that the plugin fills in.
+        const lines = shader.split('\n').map((line) => line.replace(/\/\/(?! <\w[\w ]*>$).*$/, '').trim());
+        const text = lines.filter((line) => line !== '').join('\n');
+        return { code: `export default ${JSON.stringify(text)}`, map: null };
+    },
+};
 
 /** `vite build`: the library. Babylon stays the user's own copy; meyda and the WGSL text are bundled. */
 const library: UserConfig = {
     publicDir: false,
+    plugins: [leanShaders],
     build: {
         target: 'es2022',
         sourcemap: true,
@@ -26,6 +42,7 @@ const sandbox: UserConfig = {
     root: resolve(root, 'sandbox'),
     base: './',
     publicDir: resolve(root, 'sandbox/public'),
+    plugins: [leanShaders],
     // The sandbox imports plugin/ beside it.
     server: { port: 5173, fs: { allow: [root] } },
     build: {

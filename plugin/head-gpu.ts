@@ -9,6 +9,8 @@ import {
     type FeaturePrecision,
     type SharedActivations,
 } from './deformer/index.js';
+import type { ReachView } from './densify/index.js';
+import { LevelOfDetail } from './level-of-detail.js';
 import { packColours, SplatDraw, TileDraw, type TileDrawOptions } from './splat-material/index.js';
 
 /** What a {@link HeadGpu} is built from. */
@@ -36,23 +38,37 @@ export class HeadGpu {
     readonly #device: GPUDevice;
     readonly #arena: GpuArena;
     readonly #deformer: GpuDeformer;
-    readonly #tileOptions: TileDrawOptions;
+    readonly #asset: HeadAsset;
+    readonly #drawOptions: TileDrawOptions;
+    /** Ids of the splats that are sorted and drawn, ascending; as many as {@link activeCount} count. */
+    readonly #activeIds: GPUBuffer;
+    #activeCount: number;
     #tiles: TileDraw | undefined;
     #tilesStarting: Promise<void> | undefined;
+    #detail: LevelOfDetail | undefined;
+    #detailStarting: Promise<void> | undefined;
+    #detailVersion = 0;
     #isDeformationDue = false;
 
     private constructor(
         label: string,
         device: GPUDevice,
         arena: GpuArena,
-        parts: Pick<HeadGpu, 'baked' | 'quads'> & { deformer: GpuDeformer; tileOptions: TileDrawOptions },
+        parts: Pick<HeadGpu, 'baked' | 'quads'> & {
+            asset: HeadAsset;
+            deformer: GpuDeformer;
+            drawOptions: TileDrawOptions & { readonly activeIds: GPUBuffer };
+        },
     ) {
         this.#label = label;
         this.#device = device;
         this.#arena = arena;
         this.baked = parts.baked;
         this.quads = parts.quads;
-        this.#tileOptions = parts.tileOptions;
+        this.#asset = parts.asset;
+        this.#drawOptions = parts.drawOptions;
+        this.#activeIds = parts.drawOptions.activeIds;
+        this.#activeCount = parts.drawOptions.splatCount;
         this.#deformer = parts.deformer;
         this.timer = new GpuTimer(device, arena);
     }
@@ -66,20 +82,25 @@ export class HeadGpu {
             const features = { face: baked.face.features, mouth: baked.mouth.features };
             const deformer = await GpuDeformer.createAsync({ device, arena, branches, baked: features, precision });
             const colours = packColours({ face: branches.face.splats, mouth: branches.mouth.splats });
-            const drawn = {
+            const splatCount = totalSplats(branches);
+            const drawOptions = {
                 name,
                 scene,
                 device,
                 arena,
                 posedSplats: deformer.posedSplats,
-                splatCount: totalSplats(branches),
+                splatCount,
                 faceCount: branches.face.splats.count,
                 colours,
                 splatColours: arena.storage('colours', colours.halves),
                 sphere: sphereOf(bounds),
+                activeIds: arena.storage(
+                    'active ids',
+                    Uint32Array.from({ length: splatCount }, (_, i) => i),
+                ),
             };
-            const quads = await SplatDraw.createAsync(drawn);
-            return new HeadGpu(name, device, arena, { baked, deformer, quads, tileOptions: drawn });
+            const quads = await SplatDraw.createAsync(drawOptions);
+            return new HeadGpu(name, device, arena, { asset, baked, deformer, quads, drawOptions });
         } catch (error) {
             arena.dispose();
             throw error;
@@ -103,10 +124,11 @@ export class HeadGpu {
     /** Compiles the tile rasterizer, once. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`; quads still work then. */
     public startTilesAsync(): Promise<void> {
         if (this.#tilesStarting) return this.#tilesStarting;
-        const starting: Promise<void> = TileDraw.createAsync(this.#tileOptions).then((tiles) => {
+        const starting: Promise<void> = TileDraw.createAsync(this.#drawOptions).then((tiles) => {
             // Stopped meanwhile, and perhaps started again: then these are nobody's.
-            if (this.#tilesStarting === starting) this.#tiles = tiles;
-            else tiles.dispose();
+            if (this.#tilesStarting !== starting) return tiles.dispose();
+            tiles.setActiveCount(this.#activeCount);
+            this.#tiles = tiles;
         });
         this.#tilesStarting = starting;
         return starting;
@@ -117,6 +139,65 @@ export class HeadGpu {
         this.#tiles?.dispose();
         this.#tiles = undefined;
         this.#tilesStarting = undefined;
+    }
+
+    /** What the splats at rest lie in. */
+    public get sphere(): TileDrawOptions['sphere'] {
+        return this.#drawOptions.sphere;
+    }
+
+    /** Splats that are posed, sorted and drawn: all but those that level of detail leaves out. */
+    public get activeCount(): number {
+        return this.#activeCount;
+    }
+
+    /** Level of detail; undefined until {@link startDetailAsync} is done. */
+    public get detail(): LevelOfDetail | undefined {
+        return this.#detail;
+    }
+
+    /**
+     * Starts level of detail, once.
+     *
+     * @param restFeat - f_a of silence `[AUDIO_FEAT_DIM]`.
+     * @param onFault - told when it ends itself; everything is drawn from then on.
+     * @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. @throws Error - the device was lost.
+     */
+    public startDetailAsync(restFeat: ArrayLike<number>, onFault: (error: Error) => void): Promise<void> {
+        if (this.#detailStarting) return this.#detailStarting;
+        const { splatColours, colours, sphere } = this.#drawOptions;
+        const { name, device } = this.#drawOptions;
+        const options = { name, device, asset: this.#asset, splatColours, colours, sphere, restFeat };
+        const starting: Promise<void> = LevelOfDetail.createAsync({ ...options, baked: this.baked }, onFault).then(
+            (detail) => {
+                if (this.#detailStarting === starting) this.#detail = detail;
+                else detail.dispose();
+            },
+        );
+        this.#detailStarting = starting;
+        return starting;
+    }
+
+    /** Ends level of detail: from the next frame on, everything is drawn. */
+    public stopDetail(): void {
+        this.#detail?.dispose();
+        this.#detail = undefined;
+        this.#detailStarting = undefined;
+        if (this.#activeCount !== this.#drawOptions.splatCount) this.#activate(null);
+    }
+
+    /**
+     * Leaves out what this frame's views do not reach, where level of detail runs; before {@link submit}.
+     *
+     * @param views - null: the head is also looked at from who knows where.
+     */
+    public lookFrom(views: readonly ReachView[] | null): void {
+        const detail = this.#detail;
+        if (!detail) return;
+        detail.update(views);
+        if (detail.version === this.#detailVersion) return;
+        this.#detailVersion = detail.version;
+        this.#activate(detail.kept);
     }
 
     /** Sends what is due, deformation first; queues nothing when nothing is. */
@@ -137,9 +218,33 @@ export class HeadGpu {
     public dispose(): void {
         this.quads.dispose();
         this.stopTiles();
+        this.#detail?.dispose();
+        this.#detail = undefined;
+        this.#detailStarting = undefined;
         this.timer.dispose();
         // A frame that is being recorded may still use the buffers; it is submitted within this task.
         queueMicrotask(() => this.#arena.dispose());
+    }
+
+    /** @param kept - 1 for a splat that is drawn `[splatCount]`; null for all. */
+    #activate(kept: Uint8Array | null): void {
+        const { splatCount, faceCount } = this.#drawOptions;
+        const ids = new Uint32Array(splatCount);
+        let count = 0;
+        for (let i = 0; i < splatCount; i++) if (kept === null || kept[i] === 1) ids[count++] = i;
+        const active = ids.subarray(0, count);
+        const faces = active.findIndex((i) => i >= faceCount);
+        const face = faces < 0 ? active : active.subarray(0, faces);
+        const mouth = active.subarray(face.length).map((i) => i - faceCount);
+        this.#deformer.setActive(kept === null ? null : { face, mouth });
+        this.#device.queue.writeBuffer(this.#activeIds, 0, ids, 0, count);
+        this.#activeCount = count;
+        this.quads.setActiveCount(count);
+        this.#tiles?.setActiveCount(count);
+        // Those that come back are where they were when they were left out.
+        this.#isDeformationDue = true;
+        this.quads.markPosed();
+        this.#tiles?.markPosed();
     }
 }
 

@@ -14,10 +14,6 @@ export { type PlayOptions, type Voice, type VoiceEnd, type VoiceMetrics } from '
 export { type ExpressionValues, type FeaturePrecision } from './deformer/index.js';
 export { registerTalkingHead, unregisterTalkingHead } from './loader/index.js';
 export { setPinholeCamera } from './splat-material/index.js';
-export {
-    CreateTalkingHeadAsync,
-    TalkingHeadMesh,
-    type RasterizerChoice,
-    type RendererInfo,
-    type TalkingHeadOptions,
-} from './talking-head.js';
+export type { TalkingHeadOptions } from './prepared-head.js';
+export type { RasterizerChoice, RendererInfo } from './rasterizer-choice.js';
+export { CreateTalkingHeadAsync, TalkingHeadMesh } from './talking-head.js';

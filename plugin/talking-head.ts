@@ -7,81 +7,32 @@ import { Observable, type Observer } from '@babylonjs/core/Misc/observable.js';
 import type { AbstractEngine } from '@babylonjs/core/Engines/abstractEngine.js';
 import type { AbstractMesh } from '@babylonjs/core/Meshes/abstractMesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
-import { TsEncoder, Voice, type ContextSource } from './audio/index.js';
-import { AUDIO_FEAT_DIM, assertFinite, assertShape, decodeHead, PgsError, type HeadAsset } from './core/index.js';
-import {
-    computeFrameUniforms,
-    createExpression,
-    totalSplats,
-    type ExpressionValues,
-    type FeaturePrecision,
-} from './deformer/index.js';
+import type { Voice } from './audio/index.js';
+import { AUDIO_FEAT_DIM, assertFinite, assertShape, PgsError, type HeadAsset } from './core/index.js';
+import { computeFrameUniforms, createExpression, totalSplats, type ExpressionValues } from './deformer/index.js';
 import { HeadGpu } from './head-gpu.js';
+import { prepareTalkingHeadAsync, type PreparedHead, type TalkingHeadOptions } from './prepared-head.js';
+import {
+    assertRasterizer,
+    rendererInfoOf,
+    tileObstacleIn,
+    type RasterizerChoice,
+    type RendererInfo,
+} from './rasterizer-choice.js';
+import { ReachViews } from './reach-views.js';
 import {
     createHull,
     createHullMaterial,
     findGpuDevice,
     headToLocal,
     requireGpuDevice,
-    type HeadFrame,
     type TileDraw,
 } from './splat-material/index.js';
 
 /** Frames a head may go undrawn before its per-frame work waits for the next draw. */
 const IDLE_FRAMES = 2;
-
-/** Choices at creation. */
-export interface TalkingHeadOptions {
-    /** Where the voice plays. Default: an audio context of its own, made when sound is first needed. */
-    readonly audioContext?: ContextSource;
-    /** Storage of the deformation's input on the GPU. Default `f32`; `f16` halves it for 0.001 px of error. */
-    readonly featurePrecision?: FeaturePrecision;
-    /** Default `auto`. */
-    readonly rasterizer?: RasterizerChoice;
-    /** `gltf` when the mesh will hang under a node that carries the glTF flip. Default `scene`. */
-    readonly frame?: HeadFrame;
-}
-
-/** A head that is checked and can speak, but has no mesh and no GPU memory yet. */
-export interface PreparedHead {
-    readonly asset: HeadAsset;
-    readonly voice: Voice;
-    readonly options: TalkingHeadOptions;
-}
-
-/**
- * How a head is drawn. `quads`: instanced, blended by the hardware; any number of views. `tile`: compute, blended in float, cut by
- * the scene's depth, writes depth; flat cameras of the scene, while other views still get quads. `auto` chooses.
- */
-export type RasterizerChoice = 'auto' | 'tile' | 'quads';
-
-/** Which of the rasterizers draws a head, and why. */
-export interface RendererInfo {
-    readonly rasterizer: 'tile' | 'quads';
-    readonly reason: string;
-}
-
-/**
- * Checks an asset and the engine, and makes the voice. Nothing is added to the scene; no GPU memory is taken.
- *
- * @param source - a `.glb` as bytes, or a decoded head.
- * @throws PgsError `GPU_UNAVAILABLE` - not a WebGPU engine. `ASSET_*` - the file is malformed. `ENCODER_UNSUPPORTED`.
- */
-export async function prepareTalkingHeadAsync(
-    source: HeadAsset | Uint8Array | ArrayBuffer,
-    scene: Scene,
-    options: TalkingHeadOptions = {},
-): Promise<PreparedHead> {
-    requireGpuDevice(scene.getEngine());
-    const asset = isBytes(source) ? decodeHead(source instanceof Uint8Array ? source : new Uint8Array(source)) : source;
-    const voice = await Voice.createAsync({
-        frontEnd: asset.audio,
-        encoder: TsEncoder.fromOnnx(asset.encoderOnnx),
-        createObservable: <T>() => new Observable<T>(),
-        ...(options.audioContext === undefined ? {} : { audioContext: options.audioContext }),
-    });
-    return { asset, voice, options };
-}
+/** Frames a head is shown before level of detail starts: it is no part of getting ready. */
+const FRAMES_BEFORE_DETAIL = 30;
 
 /**
  * Puts a talking head into a scene. It faces +Z, metres, like a head loaded with `ImportMeshAsync`.
@@ -130,8 +81,12 @@ export class TalkingHeadMesh extends Mesh {
     readonly #exprFeat: Float32Array;
     readonly #cameras: Camera[] = [];
     readonly #observers: (() => void)[] = [];
+    readonly #reachViews: ReachViews = new ReachViews();
     #rasterizer: RasterizerChoice;
     #tileFault: string | undefined;
+    #hasDetail: boolean;
+    #framesShown = 0;
+    #strangeView = -Infinity;
     #gpu: HeadGpu | undefined;
     #starting: Promise<void> = Promise.resolve();
     #starts = 0;
@@ -148,6 +103,7 @@ export class TalkingHeadMesh extends Mesh {
         this.voice = voice;
         this.#options = options;
         this.#rasterizer = options.rasterizer ?? 'auto';
+        this.#hasDetail = options.levelOfDetail ?? true;
         this.#headToLocal = headToLocal(scene, options.frame ?? 'scene');
         this.#exprFeat = Float32Array.from(asset.expression.neutral);
         this.expression = createExpression(asset.expression.names, this.#exprFeat, () => (this.#isPoseOld = true));
@@ -187,12 +143,7 @@ export class TalkingHeadMesh extends Mesh {
 
     public set rasterizer(value: RasterizerChoice) {
         this.#assertAlive('rasterizer');
-        if (!['auto', 'tile', 'quads'].includes(value)) {
-            throw new PgsError(
-                'OPTION_VALUE',
-                `${this.name}.rasterizer: expected auto, tile or quads, got "${value}". auto is right for most scenes.`,
-            );
-        }
+        assertRasterizer(this.name, value);
         if (value === this.#rasterizer) return;
         this.#rasterizer = value;
         this.#tileFault = undefined;
@@ -202,12 +153,29 @@ export class TalkingHeadMesh extends Mesh {
 
     /** Which rasterizer draws the scene's own cameras, and why. */
     public get rendererInfo(): RendererInfo {
-        if (this.#rasterizer === 'auto')
-            return { rasterizer: 'quads', reason: 'auto: quads serve any number of views and targets' };
-        if (this.#rasterizer === 'quads') return { rasterizer: 'quads', reason: 'asked for' };
-        const obstacle = this.#tileObstacle();
-        if (obstacle !== undefined) return { rasterizer: 'quads', reason: `tile was asked for, but ${obstacle}` };
-        return { rasterizer: 'tile', reason: 'asked for; render targets and XR views get quads' };
+        return rendererInfoOf(this.#rasterizer, this.#tileObstacle());
+    }
+
+    /**
+     * Leaves out of deformation, sort and drawing the splats that change no pixel of the scene's cameras by half a step of an
+     * 8-bit display. Starts a second after the head is first shown; while a camera comes to a side that was not looked at
+     * before, while it is inside the head, and while a mirror or a render target looks on, everything is drawn.
+     */
+    public get levelOfDetail(): boolean {
+        return this.#hasDetail;
+    }
+
+    public set levelOfDetail(value: boolean) {
+        this.#assertAlive('levelOfDetail');
+        if (value === this.#hasDetail) return;
+        this.#hasDetail = value;
+        this.#framesShown = 0;
+        if (!value) this.#gpu?.stopDetail();
+    }
+
+    /** Splats of {@link splatCount} that are drawn now: {@link levelOfDetail} may leave some out. 0 while there is no device. */
+    public get drawnSplatCount(): number {
+        return this.#gpu?.activeCount ?? 0;
     }
 
     /** False shows the neutral head, whatever is said; for comparisons. Default true. */
@@ -306,6 +274,7 @@ export class TalkingHeadMesh extends Mesh {
         const gpu = this.#gpu;
         if (!gpu) return this;
         this.#lastDrawn = engine.frameId;
+        if (!this.#isCameraView()) this.#strangeView = engine.frameId;
         this.onBeforeRenderObservable.notifyObservers(this);
         this.#pose(gpu);
         const submit: Parameters<TileDraw['draw']>[3] = (view) => gpu.submit([view]);
@@ -359,6 +328,7 @@ export class TalkingHeadMesh extends Mesh {
         this.#pose(gpu);
         this.#collectCameras();
         this.computeWorldMatrix();
+        this.#lookFrom(gpu);
         const draw = this.#tilesOf(gpu) ?? gpu.quads;
         gpu.submit(draw.planViews(this.#cameras, this.#worldFromHead(), engine.frameId));
     }
@@ -386,6 +356,32 @@ export class TalkingHeadMesh extends Mesh {
         }
     }
 
+    /** Tells level of detail who looks; starts it when it is due. */
+    #lookFrom(gpu: HeadGpu): void {
+        if (!this.#hasDetail) return;
+        if (++this.#framesShown < FRAMES_BEFORE_DETAIL) return;
+        if (this.#framesShown === FRAMES_BEFORE_DETAIL) this.#startDetail(gpu);
+        const hasStrangeView = this.getEngine().frameId - this.#strangeView <= IDLE_FRAMES;
+        const views = this.#reachViews.collect(this.#cameras, this.#worldFromHead(), gpu.sphere.centre);
+        gpu.lookFrom(hasStrangeView ? null : views);
+    }
+
+    #startDetail(gpu: HeadGpu): void {
+        const warn = (error: unknown): void => {
+            if (gpu !== this.#gpu) return;
+            this.onWarningObservable.notifyObservers(
+                `level of detail: ${(error as Error).message} All splats are drawn.`,
+            );
+        };
+        gpu.startDetailAsync(this.#audioFeat.slice(), warn).catch(warn);
+    }
+
+    /** Whether what is being drawn looks like one of the collected cameras does; a mirror, say, does not. */
+    #isCameraView(): boolean {
+        const view = this.getScene().getViewMatrix();
+        return this.#cameras.some((camera) => camera.getViewMatrix().equals(view));
+    }
+
     /** The tile rasterizer where it is asked for, ready, and able to draw this scene. */
     #tilesOf(gpu: HeadGpu): TileDraw | undefined {
         if (this.#rasterizer !== 'tile' || this.#tileObstacle() !== undefined) return undefined;
@@ -394,14 +390,8 @@ export class TalkingHeadMesh extends Mesh {
 
     /** Why tiles cannot draw now; undefined when they can. */
     #tileObstacle(): string | undefined {
-        const scene = this.getScene();
-        if (this.#tileFault !== undefined) return this.#tileFault;
-        const planes = [scene.clipPlane, scene.clipPlane2, scene.clipPlane3, scene.clipPlane4, scene.clipPlane5];
-        if ([...planes, scene.clipPlane6].some((plane) => plane !== null && plane !== undefined))
-            return 'it does not know clip planes';
-        if ((scene.activeCamera?.rigCameras.length ?? 0) > 0) return 'the camera has more than one eye';
-        if (!this.#gpu?.tiles) return 'its kernels are being compiled';
-        return undefined;
+        const whileCompiling = this.#gpu?.tiles ? undefined : 'its kernels are being compiled';
+        return this.#tileFault ?? tileObstacleIn(this.getScene()) ?? whileCompiling;
     }
 
     #startTiles(): void {
@@ -437,11 +427,8 @@ export class TalkingHeadMesh extends Mesh {
         const isLate = this.#isGone || start !== this.#starts || findGpuDevice(engine) !== device;
         if (isLate) return gpu.dispose();
         this.#gpu = gpu;
+        this.#framesShown = 0;
         this.#isPoseOld = true;
         if (this.#rasterizer === 'tile') this.#startTiles();
     }
-}
-
-function isBytes(source: HeadAsset | Uint8Array | ArrayBuffer): source is Uint8Array | ArrayBuffer {
-    return source instanceof Uint8Array || source instanceof ArrayBuffer;
 }

@@ -7,6 +7,7 @@ export * from './gpu-pass.js';
 export * from './gpu-timer.js';
 export * from './halves.js';
 export * from './kernel.js';
+export * from './reach-meter.js';
 export { chooseSortWayAsync, compareSortWaysAsync, type SortChoice, type SortContender } from './sort-choice.js';
 export * from './sort-kernels.js';
 export * from './tile-rasterizer.js';

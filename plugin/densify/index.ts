@@ -1,2 +1,3 @@
 export * from './density-policy.js';
 export * from './density-stats.js';
+export * from './reach-cells.js';

@@ -6,7 +6,7 @@ import {
 } from '@babylonjs/loaders/glTF/2.0/glTFLoaderExtensionRegistry.js';
 import { RegisterGLTFFileLoader } from '@babylonjs/loaders/glTF/glTFFileLoader.js';
 import { HEAD_EXTENSION } from '../core/index.js';
-import type { TalkingHeadOptions } from '../talking-head.js';
+import type { TalkingHeadOptions } from '../prepared-head.js';
 import { createHeadExtensionAsync } from './talking-head-loader.js';
 
 /**

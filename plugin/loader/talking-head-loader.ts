@@ -3,12 +3,8 @@ import { GLTFLoader } from '@babylonjs/loaders/glTF/2.0/glTFLoader.js';
 import type { IGLTFLoaderExtension } from '@babylonjs/loaders/glTF/2.0/glTFLoaderExtension.js';
 import type { IMesh, IMeshPrimitive, INode } from '@babylonjs/loaders/glTF/2.0/glTFLoaderInterfaces.js';
 import { HEAD_EXTENSION, PgsError } from '../core/index.js';
-import {
-    prepareTalkingHeadAsync,
-    TalkingHeadMesh,
-    type PreparedHead,
-    type TalkingHeadOptions,
-} from '../talking-head.js';
+import { prepareTalkingHeadAsync, type PreparedHead, type TalkingHeadOptions } from '../prepared-head.js';
+import { TalkingHeadMesh } from '../talking-head.js';
 import { readHeadAsync } from './gltf-head.js';
 
 /** Before Babylon's own KHR_gaussian_splatting, which has no order and so comes last. */

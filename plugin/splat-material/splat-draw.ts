@@ -6,7 +6,7 @@ import { ShaderLanguage } from '@babylonjs/core/Materials/shaderLanguage.js';
 import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
 import type { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
-import { DepthSorter, type GpuArena, type SortedView } from '../compute/index.js';
+import { DepthSorter, type GpuArena, type SortedView, type SortPrecision } from '../compute/index.js';
 import { DEPTH_MIN } from '../core/index.js';
 import { bindStorageBuffer, currentViewport, wrapBuffer, type BoundBuffer } from './engine-bridge.js';
 import { createHiddenMesh } from './hidden-mesh.js';
@@ -30,6 +30,10 @@ export interface SplatDrawOptions {
     /** Packed spherical harmonics: the content of `colours` on the device. */
     readonly splatColours: GPUBuffer;
     readonly sphere: DepthSphere;
+    /** Ids of the splats that are drawn, ascending, with room for all; see {@link SplatDraw.setActiveCount}. */
+    readonly activeIds?: GPUBuffer;
+    /** Depth bits of the order; default: what sorts fastest. */
+    readonly precision?: SortPrecision;
 }
 
 /**
@@ -40,6 +44,7 @@ export interface SplatDrawOptions {
  */
 export class SplatDraw {
     readonly #options: SplatDrawOptions;
+    readonly #sorter: DepthSorter;
     readonly #sorts: ViewSorts;
     readonly #mesh: Mesh;
     readonly #material: ShaderMaterial;
@@ -55,11 +60,12 @@ export class SplatDraw {
 
     private constructor(options: SplatDrawOptions, sorter: DepthSorter) {
         this.#options = options;
+        this.#sorter = sorter;
         this.#sorts = new ViewSorts(options.scene, options.sphere, sorter);
         this.#buffers = { posed: wrapBuffer(options.posedSplats), colours: wrapBuffer(options.splatColours) };
         this.#material = createMaterial(options, sorter.idMask);
         this.#material.onBindObservable.add(() => this.#bind());
-        this.#mesh = createQuads(`${options.name} splats`, this.#material, options.splatCount);
+        this.#mesh = createQuads(`${options.name} splats`, this.#material);
     }
 
     /** Compiles the sort; the draw's own shader compiles when first asked for. @throws PgsError `GPU_LIMIT`. */
@@ -76,6 +82,16 @@ export class SplatDraw {
     /** Says that the posed splats have changed, so that every order is out of date. */
     public markPosed(): void {
         this.#sorts.markPosed();
+    }
+
+    /**
+     * Draws only the first `count` splats of `activeIds` from the next frame on; their order must be computed anew
+     * ({@link markPosed}).
+     *
+     * @throws PgsError `OPTION_VALUE` - not 0..splatCount.
+     */
+    public setActiveCount(count: number): void {
+        this.#sorter.setActiveCount(count);
     }
 
     /** Whether the shader is compiled; starts compiling it. */
@@ -109,10 +125,12 @@ export class SplatDraw {
         submit: (view: SortedView) => void,
     ): void {
         const subMesh = this.#mesh.subMeshes[0];
-        if (!subMesh) return;
+        if (!subMesh || this.#sorter.activeCount === 0) return;
         this.#order = this.#boundOrder(this.#sorts.current(headToWorld, submit));
         this.#headToWorld = headToWorld;
-        this.#limits.set(DEPTH_MIN * unitLength(headToWorld), opacity, 0, 0);
+        const count = this.#sorter.activeCount;
+        this.#limits.set(DEPTH_MIN * unitLength(headToWorld), opacity, count, 0);
+        this.#mesh.forcedInstanceCount = Math.ceil(count / QUADS_PER_INSTANCE);
         this.#chooseOutput();
         this.#mesh.render(subMesh, enableAlphaMode);
     }
@@ -196,14 +214,12 @@ function createMaterial({ name, scene, colours }: SplatDrawOptions, idMask: numb
 }
 
 /** The instanced quads: corners in xy, quad number in z. */
-function createQuads(name: string, material: Material, splatCount: number): Mesh {
+function createQuads(name: string, material: Material): Mesh {
     const positions: number[] = [];
     const indices: number[] = [];
     for (let quad = 0; quad < QUADS_PER_INSTANCE; quad++) {
         positions.push(-1, -1, quad, 1, -1, quad, 1, 1, quad, -1, 1, quad);
         indices.push(...[0, 1, 2, 0, 2, 3].map((corner) => quad * 4 + corner));
     }
-    const mesh = createHiddenMesh(name, material, positions, indices);
-    mesh.forcedInstanceCount = Math.ceil(splatCount / QUADS_PER_INSTANCE);
-    return mesh;
+    return createHiddenMesh(name, material, positions, indices);
 }

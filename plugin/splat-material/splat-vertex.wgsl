@@ -13,20 +13,23 @@ uniform projection : mat4x4f;
 uniform viewport : vec4f;
 // xyz: camera centre in head space. w: +1 where the view looks along +z (left-handed scene), else -1.
 uniform cameraInHead : vec4f;
-// x: nearest view depth drawn. y: factor on every opacity.
+// x: nearest view depth drawn. y: factor on every opacity. z: splats in the order; what follows them there is stale.
 uniform drawLimits : vec4f;
 
 var<storage, read> splatOrder : array<u32>;
 var<storage, read> posedSplats : array<PosedSplat>;
 var<storage, read> splatColours : array<u32>;
 
-// Centre, px; opacity; then inverse covariance (xx, xy, yy), px^-2; then colour, not premultiplied.
-flat varying splatCentre : vec4f;
-flat varying splatConic : vec4f;
-flat varying splatColour : vec4f;
+// Centre, px, and log2 of the opacity there; what log2 of it loses with the square of the distance (xx, xy + yx, yy), px^-2; colour,
+// not premultiplied.
+flat varying splatCentre : vec3f;
+flat varying splatFalloff : vec3f;
+flat varying splatColour : vec3f;
 
 // <splat functions>
 // <fog>
+
+const LOG2_E: f32 = 1.4426950408889634;
 
 fn culled() -> vec4f {
     // Outside the clip volume, so no fragment.
@@ -52,7 +55,7 @@ fn quadCorner(covariance: vec3f, opacity: f32, corner: vec2f) -> vec2f {
 fn main(input : VertexInputs) -> FragmentInputs {
     vertexOutputs.position = culled();
     let slot = vertexInputs.instanceIndex * 16u + u32(vertexInputs.position.z);
-    if (slot < arrayLength(&splatOrder)) {
+    if (slot < u32(uniforms.drawLimits.z)) {
         let i = splatOrder[slot] & SPLAT_ID_MASK;
         let splat = posedSplats[i];
         let view = uniforms.headToView * vec4f(splat.mean, 1.0);
@@ -66,8 +69,8 @@ fn main(input : VertexInputs) -> FragmentInputs {
             let ndc = clip.xy / clip.w;
             let offset = quadCorner(covariance, opacity, vertexInputs.position.xy) / pixels;
             vertexOutputs.position = vec4f((ndc + offset) * clip.w, clip.zw);
-            vertexOutputs.splatCentre = vec4f(uniforms.viewport.xy + (ndc + 1.0) * pixels, opacity, 0.0);
-            vertexOutputs.splatConic = vec4f(covariance.z, -covariance.y, covariance.x, 0.0) / determinant;
+            vertexOutputs.splatCentre = vec3f(uniforms.viewport.xy + (ndc + 1.0) * pixels, log2(opacity));
+            vertexOutputs.splatFalloff = (-0.5 * LOG2_E / determinant) * vec3f(covariance.z, -2.0 * covariance.y, covariance.x);
             var colour = shColour(i, normalize(splat.mean - uniforms.cameraInHead.xyz));
 #ifdef SPLAT_LINEAR_OUTPUT
             colour = pow(colour, vec3f(2.2));
@@ -75,7 +78,7 @@ fn main(input : VertexInputs) -> FragmentInputs {
 #ifdef FOG
             colour = mix(uniforms.vFogColor, colour, fogFactor(length(view.xyz)));
 #endif
-            vertexOutputs.splatColour = vec4f(colour, 1.0);
+            vertexOutputs.splatColour = colour;
             let worldPos = uniforms.headToWorld * vec4f(splat.mean, 1.0);
 #include<clipPlaneVertex>
         }

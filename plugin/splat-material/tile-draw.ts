@@ -43,6 +43,8 @@ export interface TileDrawOptions {
     readonly splatCount: number;
     readonly faceCount: number;
     readonly sphere: DepthSphere;
+    /** Ids of the splats that are drawn, ascending, with room for all; see {@link TileDraw.setActiveCount}. */
+    readonly activeIds?: GPUBuffer;
 }
 
 /** A camera's picture and the scene depth that cuts it. */
@@ -66,7 +68,7 @@ export class TileDraw {
     /** Draw orders: freed with the tiles, so that changing to and fro takes no more memory each time. */
     readonly #arena: GpuArena;
     readonly #rasterizer: TileRasterizer;
-    readonly #idMask: number;
+    readonly #sorter: DepthSorter;
     readonly #sorts: ViewSorts;
     readonly #pictures: Map<Camera, CameraPicture> = new Map();
     readonly #colour: Mesh;
@@ -80,16 +82,23 @@ export class TileDraw {
     #now = 0;
     #drawn: CameraPicture | undefined;
     #isLinear = false;
+    /** The rendering group that the scene is drawing, and the one that the head was in: other groups' depth may not hide it. */
+    #currentGroup = 0;
+    #headGroup = 0;
+    readonly #stopWatching: () => void;
 
     private constructor(options: TileDrawOptions, arena: GpuArena, sorter: DepthSorter, rasterizer: TileRasterizer) {
         this.#options = options;
         this.#arena = arena;
         this.#rasterizer = rasterizer;
-        this.#idMask = sorter.idMask;
+        this.#sorter = sorter;
         this.#sorts = new ViewSorts(options.scene, options.sphere, sorter);
         this.#handedness.x = options.scene.useRightHandedSystem ? -1 : 1;
         this.#colour = createQuad(`${options.name} tiles`, createColourMaterial(options));
         this.#depth = createQuad(`${options.name} tile depth`, createDepthMaterial(options));
+        const groups = options.scene.onBeforeRenderingGroupObservable;
+        const observer = groups.add(({ renderingGroupId }) => (this.#currentGroup = renderingGroupId));
+        this.#stopWatching = () => groups.remove(observer);
         for (const mesh of [this.#colour, this.#depth]) {
             mesh.material?.onBindObservable.add(() => this.#bind(mesh.material as ShaderMaterial));
         }
@@ -112,6 +121,15 @@ export class TileDraw {
         this.#posedAt = ++this.#now;
     }
 
+    /**
+     * Draws only the first `count` splats of `activeIds` from the next frame on; then call {@link markPosed}.
+     *
+     * @throws PgsError `OPTION_VALUE` - not 0..splatCount.
+     */
+    public setActiveCount(count: number): void {
+        this.#sorter.setActiveCount(count);
+    }
+
     /** Whether the shaders are compiled; starts compiling them. */
     public isReady(): boolean {
         this.#chooseOutput();
@@ -125,7 +143,7 @@ export class TileDraw {
     public planViews(cameras: readonly Camera[], headToWorld: Matrix, frame: number): readonly SortedView[] {
         for (const camera of cameras) if (!this.#pictures.has(camera)) this.#addCamera(camera);
         for (const [camera, picture] of this.#pictures)
-            if (cameras.includes(camera)) picture.depth.follow();
+            if (cameras.includes(camera)) picture.depth.follow(this.#headGroup);
             else this.#dropCamera(camera, picture);
         const sorts = this.#sorts.plan(cameras, headToWorld, frame);
         for (const { order } of sorts) this.#sortedAt.set(order, ++this.#now);
@@ -149,21 +167,16 @@ export class TileDraw {
      *
      * @param opacity - factor on every splat, 0..1.
      * @param submit - see {@link ViewSorts.current}.
-     * @param count - splats in the order, the rest left out. Default all.
      * @returns false when nothing was drawn because tiles cannot now: the scene's depth is not there yet, the engine takes no compute
      *   work, or the device's buffers do not hold so many pixels.
      */
-    public draw(
-        camera: Camera,
-        headToWorld: Matrix,
-        opacity: number,
-        submit: (view: SortedView) => void,
-        count?: number,
-    ): boolean {
+    public draw(camera: Camera, headToWorld: Matrix, opacity: number, submit: (view: SortedView) => void): boolean {
         const picture = this.#pictures.get(camera);
         const { scene } = this.#options;
         const engine = scene.getEngine();
-        if (!picture?.depth.isCurrent(engine.frameId)) return false;
+        const isGroupKnown = this.#headGroup === this.#currentGroup;
+        this.#headGroup = this.#currentGroup;
+        if (!isGroupKnown || !picture?.depth.isCurrent(engine.frameId)) return false;
         currentViewport(engine, this.#viewport);
         const size = [this.#viewport.z, this.#viewport.w] as const;
         if (!picture.view.canHold(...size)) return false;
@@ -173,8 +186,8 @@ export class TileDraw {
         });
         const viewpoint = { ...this.#viewpoint(headToWorld), size, opacity };
         const version = Math.max(this.#posedAt, this.#sortedAt.get(order) ?? 0);
-        const state = { version, ...(count === undefined ? {} : { count }) };
-        if (!picture.view.aim(viewpoint, this.#idMask, state)) return true;
+        const state = { version, count: this.#sorter.activeCount };
+        if (!picture.view.aim(viewpoint, this.#sorter.idMask, state)) return true;
         if (!this.#rasterize(picture, order)) return false;
         this.#drawn = picture;
         this.#chooseOutput();
@@ -187,6 +200,7 @@ export class TileDraw {
 
     /** Frees everything, the buffers at the end of the current task: a frame being recorded may still use them. */
     public dispose(): void {
+        this.#stopWatching();
         for (const [camera, picture] of this.#pictures) this.#dropCamera(camera, picture);
         for (const mesh of [this.#colour, this.#depth]) {
             mesh.material?.dispose(false, false);
