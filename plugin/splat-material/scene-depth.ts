@@ -2,9 +2,9 @@ import type { Camera } from '@babylonjs/core/Cameras/camera.js';
 import { Constants } from '@babylonjs/core/Engines/constants.js';
 import { RenderTargetTexture } from '@babylonjs/core/Materials/Textures/renderTargetTexture.js';
 import type { SubMesh } from '@babylonjs/core/Meshes/subMesh.js';
+import { SmartArray } from '@babylonjs/core/Misc/smartArray.js';
 import { DepthRenderer } from '@babylonjs/core/Rendering/depthRenderer.js';
-
-type Batch = Parameters<NonNullable<RenderTargetTexture['customRenderFunction']>>[0];
+import { RenderingManager } from '@babylonjs/core/Rendering/renderingManager.js';
 
 /**
  * Depth of a camera's opaque scene, drawn before the camera's own pass in every frame: camera-space z, world units, 0 where nothing is.
@@ -16,6 +16,7 @@ export class SceneDepth {
     readonly #camera: Camera;
     readonly #texture: RenderTargetTexture;
     readonly #renderer: DepthRenderer;
+    #renderingGroup = 0;
     #drawnFrame = -1;
     #isEmpty = true;
     #isComplete = false;
@@ -58,8 +59,13 @@ export class SceneDepth {
         return this.#isEmpty;
     }
 
-    /** Gives the map the size of the camera's viewport; before the frame's passes. */
-    public follow(): void {
+    /**
+     * Gives the map the size of the camera's viewport; before the frame's passes.
+     *
+     * @param renderingGroup - of the head: depth that is cleared before this group, or drawn after it, stays out of the map.
+     */
+    public follow(renderingGroup: number): void {
+        this.#renderingGroup = renderingGroup;
         const { width, height } = viewportSize(this.#camera);
         if (this.#texture.getRenderWidth() === width && this.#texture.getRenderHeight() === height) return;
         this.#texture.resize({ width, height });
@@ -71,12 +77,19 @@ export class SceneDepth {
         const at = targets.indexOf(this.#texture);
         if (at >= 0) targets.splice(at, 1);
         this.#renderer.dispose();
+        // The renderer frees only maps that the scene lists.
+        this.#texture.dispose();
     }
 
-    /** Notes what each drawing of the map holds. */
+    /** Notes what each drawing of the map holds, and keeps other groups' depth out of it. */
     #watch(): void {
         const { customRenderFunction: draw } = this.#texture;
         const scene = this.#camera.getScene();
+        const none = new SmartArray<SubMesh>(0);
+        const { MIN_RENDERINGGROUPS, MAX_RENDERINGGROUPS } = RenderingManager;
+        // What is drawn here shares one depth buffer in the scene too.
+        for (let group = MIN_RENDERINGGROUPS; group < MAX_RENDERINGGROUPS; group++)
+            this.#texture.setRenderingAutoClearDepthStencil(group, false);
         let isComplete = true;
         this.#texture.onBeforeRenderObservable.add(() => {
             this.#isEmpty = true;
@@ -85,10 +98,16 @@ export class SceneDepth {
         // Called once a rendering group.
         this.#texture.customRenderFunction = (opaque, alphaTest, transparent, depthOnly) => {
             for (const batch of [opaque, alphaTest, depthOnly]) {
-                if (batch.length > 0) this.#isEmpty = false;
+                if (!this.#isShared(batch)) {
+                    // As transparent, so that Babylon's state of each mesh is put back but nothing is drawn.
+                    draw(none, none, batch, none);
+                    continue;
+                }
+                this.#isEmpty = false;
                 if (!this.#isComplete) isComplete &&= this.#isDrawable(batch);
+                draw(batch, none, none, none);
             }
-            draw(opaque, alphaTest, transparent, depthOnly);
+            draw(none, none, transparent, none);
         };
         this.#texture.onAfterRenderObservable.add(() => {
             this.#drawnFrame = scene.getEngine().frameId;
@@ -96,7 +115,19 @@ export class SceneDepth {
         });
     }
 
-    #isDrawable(batch: Batch): boolean {
+    /** Whether a group's depth is in the buffer when the head is drawn. */
+    #isShared(batch: SmartArray<SubMesh>): boolean {
+        if (batch.length === 0) return false;
+        const group = batch.data[0]?.getMesh().renderingGroupId ?? 0;
+        const scene = this.#camera.getScene();
+        for (let later = group + 1; later <= this.#renderingGroup; later++) {
+            const { autoClear, depth } = scene.getAutoClearDepthStencilSetup(later);
+            if (autoClear && depth) return false;
+        }
+        return group <= this.#renderingGroup;
+    }
+
+    #isDrawable(batch: SmartArray<SubMesh>): boolean {
         for (let k = 0; k < batch.length; k++) {
             const subMesh = batch.data[k] as SubMesh;
             const material = subMesh.getMaterial();

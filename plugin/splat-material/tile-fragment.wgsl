@@ -13,6 +13,17 @@ var<storage, read> tileDepths : array<vec2f>;
 
 // <fog>
 
+// Length of the view ray through a pixel to a view depth: Babylon's fog counts along the ray. x, y of the ray from the projection,
+// with or without perspective.
+fn rayLength(pixel: vec2f, depth: f32) -> f32 {
+    let p = uniforms.projection;
+    let ndc = 2.0 * pixel / uniforms.viewport.zw - 1.0;
+    let z = uniforms.handedness.x * depth;
+    let w = p[2].w * z + p[3].w;
+    let xy = (ndc * w - p[2].xy * z - p[3].xy) / vec2f(p[0].x, p[1].y);
+    return length(vec3f(xy, depth));
+}
+
 @fragment
 fn main(input : FragmentInputs) -> FragmentOutputs {
     let at = vec2u(fragmentInputs.position.xy - uniforms.viewport.xy);
@@ -27,11 +38,13 @@ fn main(input : FragmentInputs) -> FragmentOutputs {
 #else
     if (colour.a == 0.0) { discard; }
     var straight = colour.rgb / colour.a;
+#ifdef FOG
+    let distance = rayLength(fragmentInputs.position.xy - uniforms.viewport.xy, depths.x / colour.a);
+    straight = mix(uniforms.vFogColor, straight, fogFactor(distance));
+#endif
+    // After the fog: its colour is an sRGB value too.
 #ifdef SPLAT_LINEAR_OUTPUT
     straight = pow(straight, vec3f(2.2));
-#endif
-#ifdef FOG
-    straight = mix(uniforms.vFogColor, straight, fogFactor(depths.x / colour.a));
 #endif
     fragmentOutputs.color = vec4f(straight * colour.a, colour.a);
 #endif

@@ -5,10 +5,11 @@ import { nodeGpu, tryGpu } from './gpu.js';
 /** A Babylon engine in Node that draws into a texture, and the means to look at what it drew. */
 export interface NodeEngine {
     readonly engine: WebGPUEngine;
+    /** The engine's device; another one after a lost context. */
     readonly device: GPUDevice;
     /** Renders one frame and waits for the GPU. Fails on WebGPU validation errors. */
     renderAsync(scene: Scene): Promise<void>;
-    /** The last frame `[height, width, 4]`, RGBA 0..255, top row first. */
+    /** The last frame at the canvas's size `[height, width, 4]`, RGBA 0..255, top row first. */
     readPixelsAsync(): Promise<Uint8Array>;
     dispose(): void;
 }
@@ -22,11 +23,15 @@ interface FakeCanvas {
 }
 
 /**
- * Starts Babylon on Node's WebGPU with default limits and one sample a pixel.
+ * Starts Babylon on Node's WebGPU with default limits, and one sample a pixel unless `antialias` is set.
  *
  * What Node lacks is filled in: a navigator, a canvas, and the `forEach` that webgpu 0.6.2 leaves out of its feature sets.
  */
-export async function tryBabylon(width: number, height: number): Promise<NodeEngineAttempt> {
+export async function tryBabylon(
+    width: number,
+    height: number,
+    { antialias = false }: { antialias?: boolean } = {},
+): Promise<NodeEngineAttempt> {
     const attempt = await tryGpu();
     if ('reason' in attempt) return attempt;
     attempt.device.destroy();
@@ -37,14 +42,17 @@ export async function tryBabylon(width: number, height: number): Promise<NodeEng
         configurable: true,
     });
     const { canvas, texture } = fakeCanvas(width, height);
-    const engine = new WebGPUEngine(canvas, { antialias: false, stencil: false });
+    const engine = new WebGPUEngine(canvas, { antialias, stencil: false });
     await engine.initAsync();
-    const device = (engine as unknown as { _device: GPUDevice })._device;
+    const deviceNow = (): GPUDevice => (engine as unknown as { _device: GPUDevice })._device;
     return {
         host: {
             engine,
-            device,
+            get device() {
+                return deviceNow();
+            },
             renderAsync: async (scene) => {
+                const device = deviceNow();
                 device.pushErrorScope('validation');
                 engine.beginFrame();
                 scene.render();
@@ -53,7 +61,7 @@ export async function tryBabylon(width: number, height: number): Promise<NodeEng
                 const error = await device.popErrorScope();
                 if (error !== null) throw new Error(`WebGPU validation: ${error.message}`);
             },
-            readPixelsAsync: () => readTexture(device, texture(), width, height),
+            readPixelsAsync: () => readTexture(deviceNow(), texture()),
             dispose: () => {
                 engine.dispose();
             },
@@ -84,17 +92,32 @@ function patchFeatureSets(gpu: GPU): void {
     };
 }
 
+/** A canvas whose texture follows its size, as a browser's does, but never has no pixels: browsers call that an error. */
 function fakeCanvas(width: number, height: number): FakeCanvas {
     let texture: GPUTexture | undefined;
+    let configured: GPUCanvasConfiguration | undefined;
+    const currentTexture = (): GPUTexture => {
+        if (!configured) throw new Error('the canvas was never configured');
+        const [wide, high] = [Math.max(1, canvas.width), Math.max(1, canvas.height)];
+        if (texture?.width === wide && texture.height === high) return texture;
+        texture?.destroy();
+        const usage = GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.COPY_SRC | GPUTextureUsage.TEXTURE_BINDING;
+        texture = configured.device.createTexture({
+            label: 'canvas',
+            size: [wide, high],
+            format: configured.format,
+            usage,
+        });
+        return texture;
+    };
     const context = {
-        configure: ({ device, format }: GPUCanvasConfiguration) => {
+        configure: (configuration: GPUCanvasConfiguration) => {
             texture?.destroy();
-            const usage =
-                GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.COPY_SRC | GPUTextureUsage.TEXTURE_BINDING;
-            texture = device.createTexture({ label: 'canvas', size: [width, height], format, usage });
+            texture = undefined;
+            configured = configuration;
         },
         unconfigure: () => undefined,
-        getCurrentTexture: () => texture,
+        getCurrentTexture: currentTexture,
     };
     const canvas = {
         width,
@@ -108,16 +131,11 @@ function fakeCanvas(width: number, height: number): FakeCanvas {
         getBoundingClientRect: () => ({ left: 0, top: 0, x: 0, y: 0, width, height, right: width, bottom: height }),
         getContext: (kind: string) => (kind === 'webgpu' ? context : null),
     };
-    return {
-        canvas: canvas as unknown as HTMLCanvasElement,
-        texture: () => {
-            if (!texture) throw new Error('the canvas was never configured');
-            return texture;
-        },
-    };
+    return { canvas: canvas as unknown as HTMLCanvasElement, texture: currentTexture };
 }
 
-async function readTexture(device: GPUDevice, texture: GPUTexture, width: number, height: number): Promise<Uint8Array> {
+async function readTexture(device: GPUDevice, texture: GPUTexture): Promise<Uint8Array> {
+    const { width, height } = texture;
     const bytesPerRow = Math.ceil((width * 4) / 256) * 256;
     const buffer = device.createBuffer({
         size: bytesPerRow * height,
