@@ -50,12 +50,12 @@ export class SplatDraw {
     readonly #material: ShaderMaterial;
     readonly #buffers: { readonly posed: BoundBuffer; readonly colours: BoundBuffer };
     readonly #orderBuffers: WeakMap<GPUBuffer, BoundBuffer> = new WeakMap();
-    readonly #viewToHead: Matrix = new Matrix();
     readonly #viewport: Vector4 = new Vector4();
     readonly #camera: Vector4 = new Vector4();
     readonly #limits: Vector4 = new Vector4();
     #headToWorld: Matrix = Matrix.Identity();
     #order: BoundBuffer | undefined;
+    #counts: BoundBuffer | undefined;
     #isLinear = false;
 
     private constructor(options: SplatDrawOptions, sorter: DepthSorter) {
@@ -92,6 +92,12 @@ export class SplatDraw {
      */
     public setActiveCount(count: number): void {
         this.#sorter.setActiveCount(count);
+    }
+
+    /** Shows instead of colours how many pixels each splat reaches `u32[splatCount]`, as {@link heatColour}; undefined ends it. */
+    public showCounts(pixelCounts: GPUBuffer | undefined): void {
+        this.#counts = pixelCounts && wrapBuffer(pixelCounts);
+        this.#material.setDefine('SPLAT_HEAT', pixelCounts !== undefined);
     }
 
     /** Whether the shader is compiled; starts compiling it. */
@@ -161,10 +167,8 @@ export class SplatDraw {
         const engine = scene.getEngine();
         if (!effect || !this.#order) return;
         const projection = scene.getProjectionMatrix();
-        this.#sorts.headToView.invertToRef(this.#viewToHead);
-        const m = this.#viewToHead.m;
         currentViewport(engine, this.#viewport);
-        this.#camera.set(m[12] as number, m[13] as number, m[14] as number, scene.useRightHandedSystem ? -1 : 1);
+        this.#camera.set(...this.#sorts.cameraInHead());
         effect.setMatrix('headToView', this.#sorts.headToView);
         effect.setMatrix('headToWorld', this.#headToWorld);
         effect.setMatrix('projection', projection);
@@ -174,6 +178,7 @@ export class SplatDraw {
         bindStorageBuffer(engine, 'splatOrder', this.#order);
         bindStorageBuffer(engine, 'posedSplats', this.#buffers.posed);
         bindStorageBuffer(engine, 'splatColours', this.#buffers.colours);
+        if (this.#counts) bindStorageBuffer(engine, 'pixelCounts', this.#counts);
     }
 }
 
@@ -195,7 +200,7 @@ function createMaterial({ name, scene, colours }: SplatDrawOptions, idMask: numb
         shaderLanguage: ShaderLanguage.WGSL,
         attributes: ['position'],
         uniforms: ['headToView', 'headToWorld', 'projection', 'viewport', 'cameraInHead', 'drawLimits'],
-        storageBuffers: ['splatOrder', 'posedSplats', 'splatColours'],
+        storageBuffers: ['splatOrder', 'posedSplats', 'splatColours', 'pixelCounts'],
         defines: [
             `#define SPLAT_SH_DEGREE ${colours.shDegree}`,
             `#define SPLAT_COLOUR_WORDS ${colours.wordsPerSplat}u`,

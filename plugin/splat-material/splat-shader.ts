@@ -4,6 +4,7 @@ import { clipPlaneVertexWGSL } from '@babylonjs/core/ShadersWGSL/ShadersInclude/
 import { clipPlaneVertexDeclarationWGSL } from '@babylonjs/core/ShadersWGSL/ShadersInclude/clipPlaneVertexDeclaration.js';
 import { packHalves, screenCovarianceSource, shColourSource, wgslPrelude } from '../compute/index.js';
 import { BRANCH_NAMES, shCoefficients, type BranchName, type SplatSet } from '../core/index.js';
+import { heatColourSource } from './heat-colour.js';
 import fragmentSource from './splat-fragment.wgsl?raw';
 import fogSource from './fog.wgsl?raw';
 import tileFragmentSource from './tile-fragment.wgsl?raw';
@@ -17,7 +18,10 @@ export function splatShaderSources(): { readonly vertexSource: string; readonly 
             wgslPrelude,
             clipPlaneVertexDeclarationWGSL.shader,
             vertexSource
-                .replace('// <splat functions>', `${shColourSource}\n${screenCovarianceSource}`)
+                .replace(
+                    '// <splat functions>',
+                    [shColourSource, screenCovarianceSource, heatColourSource()].join('\n'),
+                )
                 .replace('// <fog>', fogSource)
                 .replace('#include<clipPlaneVertex>', clipPlaneVertexWGSL.shader),
         ].join('\n'),

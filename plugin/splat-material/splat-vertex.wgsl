@@ -1,8 +1,8 @@
 // Draws one splat as a quad (method.md section 3): projects the Gaussian with the view's own matrices, bounds it where its
 // alpha falls to ALPHA_MIN, and evaluates its colour. One invocation per quad corner; 16 quads an instance, because
 // software rasterizers pay for each instance. Corner in position.xy (-1 or 1), quad within the instance in position.z.
-// Reads splatOrder (back to front), posedSplats, splatColours. Screen space here is pixels, y up, as Babylon's
-// fragmentInputs.position in every target.
+// Reads splatOrder (back to front), posedSplats, splatColours (the heat map: pixelCounts). Screen space here is pixels, y up,
+// as Babylon's fragmentInputs.position in every target.
 
 attribute position : vec3f;
 
@@ -19,6 +19,10 @@ uniform drawLimits : vec4f;
 var<storage, read> splatOrder : array<u32>;
 var<storage, read> posedSplats : array<PosedSplat>;
 var<storage, read> splatColours : array<u32>;
+// The heat map: pixels that each splat reaches (Eq. 5).
+#ifdef SPLAT_HEAT
+var<storage, read> pixelCounts : array<u32>;
+#endif
 
 // Centre, px, and log2 of the opacity there; what log2 of it loses with the square of the distance (xx, xy + yx, yy), px^-2; colour,
 // not premultiplied.
@@ -71,7 +75,11 @@ fn main(input : VertexInputs) -> FragmentInputs {
             vertexOutputs.position = vec4f((ndc + offset) * clip.w, clip.zw);
             vertexOutputs.splatCentre = vec3f(uniforms.viewport.xy + (ndc + 1.0) * pixels, log2(opacity));
             vertexOutputs.splatFalloff = (-0.5 * LOG2_E / determinant) * vec3f(covariance.z, -2.0 * covariance.y, covariance.x);
+#ifdef SPLAT_HEAT
+            var colour = heatColour(pixelCounts[i]);
+#else
             var colour = shColour(i, normalize(splat.mean - uniforms.cameraInHead.xyz));
+#endif
 #ifdef SPLAT_LINEAR_OUTPUT
             colour = pow(colour, vec3f(2.2));
 #endif

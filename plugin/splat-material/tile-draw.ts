@@ -3,7 +3,7 @@ import { Constants } from '@babylonjs/core/Engines/constants.js';
 import { Material } from '@babylonjs/core/Materials/material.js';
 import { ShaderLanguage } from '@babylonjs/core/Materials/shaderLanguage.js';
 import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
-import { Matrix, Vector4 } from '@babylonjs/core/Maths/math.vector.js';
+import { Vector4, type Matrix } from '@babylonjs/core/Maths/math.vector.js';
 import type { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import {
@@ -73,7 +73,6 @@ export class TileDraw {
     readonly #pictures: Map<Camera, CameraPicture> = new Map();
     readonly #colour: Mesh;
     readonly #depth: Mesh;
-    readonly #viewToHead: Matrix = new Matrix();
     readonly #viewport: Vector4 = new Vector4();
     readonly #handedness: Vector4 = new Vector4();
     /** When each order was sorted last, and when the splats were posed; both count on one scale. */
@@ -211,13 +210,10 @@ export class TileDraw {
 
     /** The scene's current view of the head, but for size and opacity. */
     #viewpoint(headToWorld: Matrix): Pick<TileViewpoint, 'headToView' | 'projection' | 'cameraInHead' | 'depthMin'> {
-        const { headToView } = this.#sorts;
-        headToView.invertToRef(this.#viewToHead);
-        const [x, y, z] = [12, 13, 14].map((at) => this.#viewToHead.m[at] as number) as [number, number, number];
         return {
-            headToView: headToView.m,
+            headToView: this.#sorts.headToView.m,
             projection: this.#options.scene.getProjectionMatrix().m,
-            cameraInHead: [x, y, z, this.#handedness.x],
+            cameraInHead: this.#sorts.cameraInHead(),
             depthMin: DEPTH_MIN * unitLength(headToWorld),
         };
     }

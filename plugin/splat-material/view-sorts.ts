@@ -14,6 +14,7 @@ export interface DepthSphere {
 export class ViewSorts {
     /** Head space to the view space of the last view looked at. */
     public readonly headToView: Matrix = new Matrix();
+    readonly #viewToHead: Matrix = new Matrix();
     readonly #scene: Scene;
     readonly #sphere: DepthSphere;
     readonly #orders: ViewOrders;
@@ -62,19 +63,31 @@ export class ViewSorts {
     }
 
     /**
-     * Order of the scene's current view; sets {@link headToView}.
+     * Order of a view; sets {@link headToView}.
      *
      * @param submit - records and submits a view that was not planned (a render target's camera) or is out of date, at
      *   once: a submit runs before the pass being recorded.
+     * @param view - world to view. Default: the scene's current one.
      */
-    public current(headToWorld: Matrix, submit: (view: SortedView) => void): GPUBuffer {
-        this.#lookAlong(headToWorld, this.#scene.getViewMatrix());
+    public current(
+        headToWorld: Matrix,
+        submit: (view: SortedView) => void,
+        view: Matrix = this.#scene.getViewMatrix(),
+    ): GPUBuffer {
+        this.#lookAlong(headToWorld, view);
         const slot = this.#orders.acquire(this.#axis, this.#scene.getEngine().frameId);
         if (slot.poseVersion !== this.#poseVersion) {
             this.#orders.aim(slot, this.#axis, this.#poseVersion);
             submit(slot.view);
         }
         return slot.view.order;
+    }
+
+    /** Camera centre of the last view looked at, head space; then +1 where it looks along +z, else -1. */
+    public cameraInHead(): readonly [number, number, number, number] {
+        this.headToView.invertToRef(this.#viewToHead);
+        const { m } = this.#viewToHead;
+        return [m[12] as number, m[13] as number, m[14] as number, this.#scene.useRightHandedSystem ? -1 : 1];
     }
 
     /** Fills the depth plane of a view: nearness grows against the view direction, in head metres. */
