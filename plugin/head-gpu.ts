@@ -1,17 +1,21 @@
+import type { Camera } from '@babylonjs/core/Cameras/camera.js';
+import type { Matrix } from '@babylonjs/core/Maths/math.vector.js';
 import type { Scene } from '@babylonjs/core/scene.js';
+import type { SpokenSegment } from './audio/index.js';
 import { GpuArena, GpuTimer, type SortedView } from './compute/index.js';
 import type { HeadAsset } from './core/index.js';
 import {
     bakeHead,
+    computeFrameUniforms,
     GpuDeformer,
     totalSplats,
     type BakedHead,
     type FeaturePrecision,
-    type SharedActivations,
 } from './deformer/index.js';
 import type { ReachView } from './densify/index.js';
 import { LevelOfDetail } from './level-of-detail.js';
-import { packColours, SplatDraw, TileDraw, type TileDrawOptions } from './splat-material/index.js';
+import { HeatMap, packColours, SplatDraw, TileDraw, type TileDrawOptions } from './splat-material/index.js';
+import { SpokenKeys } from './spoken-keys.js';
 
 /** What a {@link HeadGpu} is built from. */
 export interface HeadGpuOptions {
@@ -26,7 +30,7 @@ export interface HeadGpuOptions {
 /**
  * What a head keeps on one GPU device: built from the asset, dropped and built again when the device changes.
  *
- * A frame is {@link pose} where the instant changed, then {@link submit} with the views that need sorting.
+ * A frame is {@link pose} or {@link speak} where the instant changed, then {@link submit} with the views that need sorting.
  */
 export class HeadGpu {
     /** What the deformation of an instant is computed from. */
@@ -38,6 +42,7 @@ export class HeadGpu {
     readonly #device: GPUDevice;
     readonly #arena: GpuArena;
     readonly #deformer: GpuDeformer;
+    readonly #keys: SpokenKeys = new SpokenKeys();
     readonly #asset: HeadAsset;
     readonly #drawOptions: TileDrawOptions;
     /** Ids of the splats that are sorted and drawn, ascending; as many as {@link activeCount} count. */
@@ -48,6 +53,9 @@ export class HeadGpu {
     #detail: LevelOfDetail | undefined;
     #detailStarting: Promise<void> | undefined;
     #detailVersion = 0;
+    #heat: HeatMap | undefined;
+    /** Told when the heat map that is asked for cannot be; undefined where none is asked for. */
+    #onHeatFault: ((error: Error) => void) | undefined;
     #isDeformationDue = false;
 
     private constructor(
@@ -107,13 +115,40 @@ export class HeadGpu {
         }
     }
 
-    /** Sets the pose of the next submit; null puts the head at rest. */
-    public pose(instant: SharedActivations | null): void {
-        this.#isDeformationDue = instant !== null;
-        if (instant) this.#deformer.setInstant(instant);
-        else this.#deformer.rest();
-        this.quads.markPosed();
-        this.#tiles?.markPosed();
+    /** Sets the pose of the next submit: an instant of f_a and f_e. */
+    public pose(audioFeat: ArrayLike<number>, exprFeat: ArrayLike<number>): void {
+        this.#deformer.setInstant(computeFrameUniforms(this.baked, audioFeat, exprFeat));
+        this.#markPosed(true);
+    }
+
+    /** Puts the head at rest, as if there were no deformation. */
+    public rest(): void {
+        this.#deformer.rest();
+        this.#markPosed(false);
+    }
+
+    /**
+     * Sets the pose of the next submit to what lies between the poses of two feature frames, so that the networks run at the rate of
+     * the features, however fast the display is.
+     *
+     * @param exprFeat - f_e; say {@link forgetSpoken} when it changes.
+     * @returns false where {@link pose} is cheaper; nothing has changed then.
+     */
+    public speak(segment: SpokenSegment, exprFeat: ArrayLike<number>): boolean {
+        const plan = this.#keys.plan(segment);
+        if (!plan) return false;
+        for (const { slot, frame } of plan.loads) {
+            const audioFeat = segment.timeline.featureOf(frame);
+            this.#deformer.setKey(slot, computeFrameUniforms(this.baked, audioFeat, exprFeat));
+        }
+        this.#deformer.setBlend(plan.share);
+        this.#markPosed(true);
+        return true;
+    }
+
+    /** Says that the poses of {@link speak} have another expression than is to be shown from now on. */
+    public forgetSpoken(): void {
+        this.#keys.forget();
     }
 
     /** The tile rasterizer; undefined until {@link startTilesAsync} is done. */
@@ -183,6 +218,7 @@ export class HeadGpu {
         this.#detail?.dispose();
         this.#detail = undefined;
         this.#detailStarting = undefined;
+        this.#detailVersion = 0;
         if (this.#activeCount !== this.#drawOptions.splatCount) this.#activate(null);
     }
 
@@ -198,6 +234,45 @@ export class HeadGpu {
         if (detail.version === this.#detailVersion) return;
         this.#detailVersion = detail.version;
         this.#activate(detail.kept);
+    }
+
+    /** Whether quads show the heat map. */
+    public get hasHeat(): boolean {
+        return this.#heat !== undefined;
+    }
+
+    /**
+     * Starts the heat map of all splats, which ends level of detail, or frees it.
+     *
+     * @param onFault - told when it cannot start or count; end it then.
+     */
+    public showHeat(isShown: boolean, onFault: (error: Error) => void): void {
+        if (isShown === (this.#onHeatFault !== undefined)) return;
+        this.#heat?.dispose();
+        this.#heat = undefined;
+        this.#onHeatFault = undefined;
+        this.quads.showCounts(undefined);
+        if (!isShown) return;
+        this.stopDetail();
+        // One of its own for every start: a late answer can tell whether it is still wanted.
+        const fault = (error: unknown): void => {
+            if (this.#onHeatFault === fault) onFault(error as Error);
+        };
+        this.#onHeatFault = fault;
+        HeatMap.createAsync(this.#drawOptions).then((heat) => {
+            if (this.#onHeatFault !== fault) return heat.dispose();
+            this.#heat = heat;
+            this.quads.showCounts(heat.pixelCounts);
+        }, fault);
+    }
+
+    /** Counts a camera's pixels for the heat map, where it is shown; after {@link submit}. */
+    public countPixels(camera: Camera | undefined, headToWorld: Matrix, opacity: number): void {
+        try {
+            if (camera) this.#heat?.update(camera, headToWorld, opacity);
+        } catch (error) {
+            this.#onHeatFault?.(error as Error);
+        }
     }
 
     /** Sends what is due, deformation first; queues nothing when nothing is. */
@@ -216,6 +291,8 @@ export class HeadGpu {
 
     /** Frees everything, the buffers at the end of the current task. */
     public dispose(): void {
+        this.#onHeatFault = undefined;
+        this.#heat?.dispose();
         this.quads.dispose();
         this.stopTiles();
         this.#detail?.dispose();
@@ -242,9 +319,14 @@ export class HeadGpu {
         this.quads.setActiveCount(count);
         this.#tiles?.setActiveCount(count);
         // Those that come back are where they were when they were left out.
-        this.#isDeformationDue = true;
+        this.#markPosed(true);
+    }
+
+    #markPosed(isDeformationDue: boolean): void {
+        this.#isDeformationDue = isDeformationDue;
         this.quads.markPosed();
         this.#tiles?.markPosed();
+        this.#heat?.markPosed();
     }
 }
 

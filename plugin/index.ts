@@ -13,7 +13,7 @@ export {
 export { type PlayOptions, type Voice, type VoiceEnd, type VoiceMetrics } from './audio/index.js';
 export { type ExpressionValues, type FeaturePrecision } from './deformer/index.js';
 export { registerTalkingHead, unregisterTalkingHead } from './loader/index.js';
-export { setPinholeCamera } from './splat-material/index.js';
+export { heatColour, setPinholeCamera } from './splat-material/index.js';
 export type { TalkingHeadOptions } from './prepared-head.js';
 export type { RasterizerChoice, RendererInfo } from './rasterizer-choice.js';
 export { CreateTalkingHeadAsync, TalkingHeadMesh } from './talking-head.js';

@@ -26,8 +26,10 @@ export function assertRasterizer(owner: string, value: RasterizerChoice): void {
  * What draws the scene's own cameras.
  *
  * @param obstacle - why tiles cannot; undefined when they can.
+ * @param hasHeat - whether the heat map is shown.
  */
-export function rendererInfoOf(choice: RasterizerChoice, obstacle: string | undefined): RendererInfo {
+export function rendererInfoOf(choice: RasterizerChoice, obstacle: string | undefined, hasHeat = false): RendererInfo {
+    if (hasHeat) return { rasterizer: 'quads', reason: `${choice} was asked for, but the heat map colours quads` };
     if (choice === 'auto') return { rasterizer: 'quads', reason: 'auto: quads serve any number of views and targets' };
     if (choice === 'quads') return { rasterizer: 'quads', reason: 'asked for' };
     if (obstacle !== undefined) return { rasterizer: 'quads', reason: `tile was asked for, but ${obstacle}` };

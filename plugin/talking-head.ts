@@ -1,4 +1,3 @@
-import type { Camera } from '@babylonjs/core/Cameras/camera.js';
 import { BoundingInfo } from '@babylonjs/core/Culling/boundingInfo.js';
 import { Matrix, Vector3 } from '@babylonjs/core/Maths/math.vector.js';
 import { Mesh } from '@babylonjs/core/Meshes/mesh.js';
@@ -9,7 +8,7 @@ import type { AbstractMesh } from '@babylonjs/core/Meshes/abstractMesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import type { Voice } from './audio/index.js';
 import { AUDIO_FEAT_DIM, assertFinite, assertShape, PgsError, type HeadAsset } from './core/index.js';
-import { computeFrameUniforms, createExpression, totalSplats, type ExpressionValues } from './deformer/index.js';
+import { createExpression, totalSplats, type ExpressionValues } from './deformer/index.js';
 import { HeadGpu } from './head-gpu.js';
 import { prepareTalkingHeadAsync, type PreparedHead, type TalkingHeadOptions } from './prepared-head.js';
 import {
@@ -79,18 +78,19 @@ export class TalkingHeadMesh extends Mesh {
     readonly #headToWorld: Matrix = new Matrix();
     readonly #audioFeat: Float32Array = new Float32Array(AUDIO_FEAT_DIM);
     readonly #exprFeat: Float32Array;
-    readonly #cameras: Camera[] = [];
     readonly #observers: (() => void)[] = [];
     readonly #reachViews: ReachViews = new ReachViews();
     #rasterizer: RasterizerChoice;
     #tileFault: string | undefined;
     #hasDetail: boolean;
+    #hasHeat = false;
     #framesShown = 0;
     #strangeView = -Infinity;
     #gpu: HeadGpu | undefined;
     #starting: Promise<void> = Promise.resolve();
     #starts = 0;
     #isPoseOld = true;
+    #isExpressionNew = true;
     #isDeforming = true;
     #isFeatureFixed = false;
     #lastDrawn = -1;
@@ -106,7 +106,9 @@ export class TalkingHeadMesh extends Mesh {
         this.#hasDetail = options.levelOfDetail ?? true;
         this.#headToLocal = headToLocal(scene, options.frame ?? 'scene');
         this.#exprFeat = Float32Array.from(asset.expression.neutral);
-        this.expression = createExpression(asset.expression.names, this.#exprFeat, () => (this.#isPoseOld = true));
+        this.expression = createExpression(asset.expression.names, this.#exprFeat, () => {
+            this.#isPoseOld = this.#isExpressionNew = true;
+        });
         this.doNotSerialize = true;
         const splats = { face: asset.branches.face.splats, mouth: asset.branches.mouth.splats };
         // Before the geometry: submeshes without a material make the scene create its default one.
@@ -153,7 +155,7 @@ export class TalkingHeadMesh extends Mesh {
 
     /** Which rasterizer draws the scene's own cameras, and why. */
     public get rendererInfo(): RendererInfo {
-        return rendererInfoOf(this.#rasterizer, this.#tileObstacle());
+        return rendererInfoOf(this.#rasterizer, this.#tileObstacle(), this.#gpu?.hasHeat);
     }
 
     /**
@@ -171,6 +173,23 @@ export class TalkingHeadMesh extends Mesh {
         this.#hasDetail = value;
         this.#framesShown = 0;
         if (!value) this.#gpu?.stopDetail();
+    }
+
+    /**
+     * Shows, instead of its colours, how many pixels of the scene's (first) camera each splat reaches (Eq. 5): none dark blue, over
+     * green and yellow to 1000 red. Quads draw meanwhile, without level of detail. Default false; where the device cannot count
+     * that many pixels it goes off, with a warning.
+     */
+    public get heatMap(): boolean {
+        return this.#hasHeat;
+    }
+
+    public set heatMap(value: boolean) {
+        this.#assertAlive('heatMap');
+        if (value === this.#hasHeat) return;
+        this.#hasHeat = value;
+        this.#framesShown = 0;
+        this.#gpu?.showHeat(value, this.#onHeatFault);
     }
 
     /** Splats of {@link splatCount} that are drawn now: {@link levelOfDetail} may leave some out. 0 while there is no device. */
@@ -236,6 +255,7 @@ export class TalkingHeadMesh extends Mesh {
     public override isReady(completeCheck = false): boolean {
         const gpu = this.#gpu;
         if (this.#isGone || gpu === undefined || !gpu.quads.isReady()) return false;
+        if (this.#hasHeat && !gpu.hasHeat) return false;
         const isTileDue = this.#rasterizer === 'tile' && this.#tileFault === undefined;
         if (isTileDue && !(gpu.tiles?.isReady() ?? false)) return false;
         return super.isReady(completeCheck);
@@ -274,7 +294,7 @@ export class TalkingHeadMesh extends Mesh {
         const gpu = this.#gpu;
         if (!gpu) return this;
         this.#lastDrawn = engine.frameId;
-        if (!this.#isCameraView()) this.#strangeView = engine.frameId;
+        if (!this.#reachViews.isCameraView(this.getScene())) this.#strangeView = engine.frameId;
         this.onBeforeRenderObservable.notifyObservers(this);
         this.#pose(gpu);
         const submit: Parameters<TileDraw['draw']>[3] = (view) => gpu.submit([view]);
@@ -326,17 +346,22 @@ export class TalkingHeadMesh extends Mesh {
         // Out of every view, the work waits in render().
         if (!gpu || engine.frameId - this.#lastDrawn > IDLE_FRAMES) return;
         this.#pose(gpu);
-        this.#collectCameras();
+        this.#reachViews.collectCameras(this.getScene());
         this.computeWorldMatrix();
         this.#lookFrom(gpu);
         const draw = this.#tilesOf(gpu) ?? gpu.quads;
-        gpu.submit(draw.planViews(this.#cameras, this.#worldFromHead(), engine.frameId));
+        gpu.submit(draw.planViews(this.#reachViews.cameras, this.#worldFromHead(), engine.frameId));
+        gpu.countPixels(this.#reachViews.cameras[0], this.#worldFromHead(), this.visibility);
     }
 
     #pose(gpu: HeadGpu): void {
         if (!this.#isPoseOld) return;
         this.#isPoseOld = false;
-        gpu.pose(this.#isDeforming ? computeFrameUniforms(gpu.baked, this.#audioFeat, this.#exprFeat) : null);
+        if (this.#isExpressionNew) gpu.forgetSpoken();
+        this.#isExpressionNew = false;
+        const segment = this.#isFeatureFixed ? null : this.voice.spokenSegment;
+        if (!this.#isDeforming) gpu.rest();
+        else if (!segment || !gpu.speak(segment, this.#exprFeat)) gpu.pose(this.#audioFeat, this.#exprFeat);
         this.onPosedObservable.notifyObservers(this);
     }
 
@@ -344,25 +369,13 @@ export class TalkingHeadMesh extends Mesh {
         return this.#headToLocal.multiplyToRef(this.getWorldMatrix(), this.#headToWorld);
     }
 
-    #collectCameras(): void {
-        const scene = this.getScene();
-        this.#cameras.length = 0;
-        const listed = scene.activeCameras?.length ? scene.activeCameras : [scene.activeCamera];
-        for (const camera of listed) {
-            if (!camera) continue;
-            const eyes = camera.rigCameras;
-            if (eyes.length > 0) this.#cameras.push(...eyes);
-            else this.#cameras.push(camera);
-        }
-    }
-
     /** Tells level of detail who looks; starts it when it is due. */
     #lookFrom(gpu: HeadGpu): void {
-        if (!this.#hasDetail) return;
+        if (!this.#hasDetail || this.#hasHeat) return;
         if (++this.#framesShown < FRAMES_BEFORE_DETAIL) return;
         if (this.#framesShown === FRAMES_BEFORE_DETAIL) this.#startDetail(gpu);
         const hasStrangeView = this.getEngine().frameId - this.#strangeView <= IDLE_FRAMES;
-        const views = this.#reachViews.collect(this.#cameras, this.#worldFromHead(), gpu.sphere.centre);
+        const views = this.#reachViews.collect(this.#worldFromHead(), gpu.sphere.centre);
         gpu.lookFrom(hasStrangeView ? null : views);
     }
 
@@ -376,12 +389,6 @@ export class TalkingHeadMesh extends Mesh {
         gpu.startDetailAsync(this.#audioFeat.slice(), warn).catch(warn);
     }
 
-    /** Whether what is being drawn looks like one of the collected cameras does; a mirror, say, does not. */
-    #isCameraView(): boolean {
-        const view = this.getScene().getViewMatrix();
-        return this.#cameras.some((camera) => camera.getViewMatrix().equals(view));
-    }
-
     /** The tile rasterizer where it is asked for, ready, and able to draw this scene. */
     #tilesOf(gpu: HeadGpu): TileDraw | undefined {
         if (this.#rasterizer !== 'tile' || this.#tileObstacle() !== undefined) return undefined;
@@ -391,6 +398,7 @@ export class TalkingHeadMesh extends Mesh {
     /** Why tiles cannot draw now; undefined when they can. */
     #tileObstacle(): string | undefined {
         const whileCompiling = this.#gpu?.tiles ? undefined : 'its kernels are being compiled';
+        if (this.#gpu?.hasHeat) return 'the heat map colours quads';
         return this.#tileFault ?? tileObstacleIn(this.getScene()) ?? whileCompiling;
     }
 
@@ -400,6 +408,11 @@ export class TalkingHeadMesh extends Mesh {
             this.onWarningObservable.notifyObservers(`tile rasterizer: ${this.#tileFault} Quads draw instead.`);
         });
     }
+
+    readonly #onHeatFault = ({ message }: Error): void => {
+        this.heatMap = false;
+        this.onWarningObservable.notifyObservers(`heat map: ${message} Splats show their colours again.`);
+    };
 
     #dropGpu(): void {
         this.#gpu?.dispose();
@@ -429,6 +442,7 @@ export class TalkingHeadMesh extends Mesh {
         this.#gpu = gpu;
         this.#framesShown = 0;
         this.#isPoseOld = true;
+        gpu.showHeat(this.#hasHeat, this.#onHeatFault);
         if (this.#rasterizer === 'tile') this.#startTiles();
     }
 }

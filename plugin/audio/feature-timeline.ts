@@ -47,6 +47,26 @@ export class FeatureTimeline {
     }
 
     /**
+     * Between which two frames a time of the clip lies.
+     *
+     * @param time - s.
+     * @returns the frame before, the share of the one after, 0..1; null outside the clip and where it has no two frames, so
+     *   that {@link sample} is more than a line between two frames.
+     */
+    public segmentAt(time: number): { readonly frame: number; readonly share: number } | null {
+        const position = time * this.fps - 0.5;
+        const isBetween = position >= 0 && position < this.frameCount - 1 && time >= 0 && time <= this.duration;
+        if (!isBetween) return null;
+        const frame = Math.floor(position);
+        return { frame, share: position - frame };
+    }
+
+    /** f_a of a frame `[AUDIO_FEAT_DIM]`, not to be changed. */
+    public featureOf(frame: number): Float32Array {
+        return this.features.subarray(frame * AUDIO_FEAT_DIM, (frame + 1) * AUDIO_FEAT_DIM);
+    }
+
+    /**
      * Feature at a time of the clip: frame k is centred at (k + 0.5) / fps, and between centres it is interpolated
      * linearly (a step at frame borders would shift the lips by half a frame on average). Before the clip it glides in
      * from rest, after it back to rest, over 120 ms.

@@ -27,6 +27,13 @@ export {
     type LogMel,
     type SpeechFeatures,
 } from './speech-features.js';
-export { Voice, type PlayOptions, type VoiceEnd, type VoiceMetrics, type VoiceOptions } from './voice.js';
+export {
+    Voice,
+    type PlayOptions,
+    type VoiceEnd,
+    type SpokenSegment,
+    type VoiceMetrics,
+    type VoiceOptions,
+} from './voice.js';
 export { decodeWav, encodeWav, type WavClip } from './wav.js';
 export { WINDOW_SIZE, windowOf } from './windows.js';

@@ -33,10 +33,15 @@ export class LipGlide {
         this.startTime = time;
     }
 
+    /** Whether the lips are still on their way at `time`. */
+    public isGliding(time: number): boolean {
+        return time - this.startTime < GLIDE_SECONDS;
+    }
+
     /** Blends the wanted feature in `out` with where the glide began. */
     public apply(time: number, out: Float32Array): void {
         const progress = (time - this.startTime) / GLIDE_SECONDS;
-        if (progress >= 1) return;
+        if (!this.isGliding(time)) return;
         const share = smooth(Math.max(0, progress));
         for (let i = 0; i < out.length; i++) {
             const from = this.from[i] as number;

@@ -58,6 +58,15 @@ interface Utterance {
     isSounding: boolean;
 }
 
+/** What is heard lies on the straight line between two feature frames of a clip. */
+export interface SpokenSegment {
+    readonly timeline: FeatureTimeline;
+    /** The frame before; the one after follows it. */
+    readonly frame: number;
+    /** Of the frame after, 0..1. */
+    readonly share: number;
+}
+
 /**
  * Sound in, lips out: plays clips and gives the f_a that belongs to what is heard at this moment.
  *
@@ -83,6 +92,7 @@ export class Voice {
     private utterance: Utterance | null = null;
     /** Ends the play that is under way and the analysis in it. */
     private pending: AbortController = new AbortController();
+    private segment: SpokenSegment | null = null;
     private isFirstSample = true;
     private isDisposed = false;
     private wantsLoop = false;
@@ -237,7 +247,7 @@ export class Voice {
     }
 
     /**
-     * Gives f_a of what is heard now; called once a rendered frame. Allocates nothing.
+     * Gives f_a of what is heard now; called once a rendered frame.
      *
      * @param out - `[AUDIO_FEAT_DIM]`, written whole in any case.
      * @returns false when it is what the last call gave, so that nothing needs to be uploaded or deformed.
@@ -245,13 +255,23 @@ export class Voice {
     public sampleFeatures(out: Float32Array): boolean {
         this.assertAlive('sampleFeatures');
         const page = this.now() / 1000;
+        this.segment = null;
         if (!this.sampleUtterance(page, out)) out.set(this.rest);
+        if (this.glide.isGliding(page)) this.segment = null;
         this.glide.apply(page, out);
         let isChanged = this.isFirstSample;
         for (let i = 0; i < out.length && !isChanged; i++) isChanged = out[i] !== this.shown[i];
         this.isFirstSample = false;
         if (isChanged) this.shown.set(out);
         return isChanged;
+    }
+
+    /**
+     * The two feature frames between which the last {@link sampleFeatures} found what is heard: poses of these need computing at
+     * the feature rate only. Null while the lips glide, rest, or pass an end of the clip.
+     */
+    public get spokenSegment(): SpokenSegment | null {
+        return this.segment;
     }
 
     /** Ends all sound and frees everything; the voice cannot be used again. Calling it twice is fine. */
@@ -287,7 +307,10 @@ export class Voice {
             this.utterance = null;
             return false;
         }
-        utterance.timeline.sample(time, out);
+        const { timeline } = utterance;
+        timeline.sample(time, out);
+        const between = timeline.segmentAt(time);
+        if (between) this.segment = { timeline, ...between };
         return true;
     }
 

@@ -6,7 +6,7 @@ import type { Engine } from '../native/engine.js';
 const VIEWS = 120;
 
 /** A splat that never weighs this much (alpha * T) in any training view is not shipped: half a step of an 8-bit picture. */
-export const CONTRIBUTION_MIN = 0.5 / 255;
+export const CONTRIBUTION_MIN: number = 0.5 / 255;
 
 /**
  * Training frames, evenly spread, by rising index.
