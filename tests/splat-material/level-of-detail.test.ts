@@ -124,7 +124,9 @@ describe('level of detail', () => {
         await drawUntilAsync(host, 'fewer splats again', () => head.drawnSplatCount < SPLATS);
     });
 
-    it('works with tiles, stays away where it is not wanted, and ends with the head', async ({ skip }) => {
+    it('works with tiles, stays away where it is not wanted or a heat map is shown, and ends with the head', async ({
+        skip,
+    }) => {
         if (!('host' in attempt)) return skip(attempt.reason);
         const { host } = attempt;
         const head = await headAsync(host);
@@ -138,6 +140,13 @@ describe('level of detail', () => {
         for (let frame = 0; frame < 40; frame++) await host.renderAsync(scene);
         expect(head.drawnSplatCount).toBe(SPLATS);
         head.levelOfDetail = true;
+        await drawUntilAsync(host, 'fewer splats again', () => head.drawnSplatCount < SPLATS);
+        head.heatMap = true;
+        expect(head.drawnSplatCount).toBe(SPLATS);
+        for (let frame = 0; frame < 40; frame++) await host.renderAsync(scene);
+        expect(head.drawnSplatCount).toBe(SPLATS);
+        head.heatMap = false;
+        await drawUntilAsync(host, 'fewer splats after the heat map', () => head.drawnSplatCount < SPLATS);
         head.dispose();
         expect(() => (head.levelOfDetail = false)).toThrow(/disposed/);
     });
