@@ -30,8 +30,8 @@ const MOST_PIXELS = 1024;
 const NEAREST = 1.6;
 /** Views nearer than this, in radii, keep everything. */
 const TOO_NEAR = 0.5;
-/** Frames between two measurements. */
-const REST_FRAMES = 4;
+/** Frames between two measurements, at least. */
+const REST_FRAMES = 2;
 
 /**
  * Pixel-aware level of detail of a head: finds the splats that no pixel of the shown views needs, so that they are neither

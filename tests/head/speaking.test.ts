@@ -1,23 +1,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CreateTalkingHeadAsync } from '../../plugin/index.js';
-import { FakeAudioContext, fakeBuffer } from '../audio/fake-audio-context.js';
+import { fakeBuffer } from '../audio/fake-audio-context.js';
 import { babble } from '../audio/sounds.js';
 import { tryBabylon, type NodeEngineAttempt } from '../helpers/babylon-node.js';
 import { lookAt } from '../helpers/look-at.js';
 import { makeHead } from '../helpers/make-head.js';
 import { stageFor, untilReadyAsync } from '../helpers/stage.js';
+import { SteppedContext } from '../helpers/stepped-context.js';
 
 const SIZE = 128;
 const DISPLAY_RATE = 60;
 const FRAMES = 30;
 const SET_UP_FRAMES = 3;
-
-/** A context whose time is what the test says, whatever the page's clock does. */
-class SteppedContext extends FakeAudioContext {
-    public override getOutputTimestamp(): { contextTime: number; performanceTime: number } {
-        return { contextTime: this.currentTime, performanceTime: performance.now() };
-    }
-}
 
 let attempt: NodeEngineAttempt = { reason: 'not started' };
 beforeAll(async () => {

@@ -35,6 +35,7 @@ const COLUMNS: Readonly<Record<string, (report: Report) => string>> = {
                 ...exponent(`${name}:pixels`, over.overPixels),
             ])
             .join(' '),
+    ...ratioColumn('frameAllSplatsOverBabylonStatic'),
 };
 
 /** First line of the file. */

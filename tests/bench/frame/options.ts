@@ -66,12 +66,12 @@ const ALL_DRAWS: readonly DrawSize[] = SPLAT_COUNTS.flatMap((splats) =>
 /** Nine rounds are what a median of shared cores needs (measured); the slow peers get fewer where time is short. */
 export function roundPlan(quick: boolean): RoundPlan {
     if (!quick) {
-        const frames = { frames: 15, framesPerRound: 5, tileFramesEvery: 4 };
+        const frames = { frames: 11, framesPerRound: 12, tileFramesEvery: 4 };
         return { compute: 15, draws: 3, drawSizes: ALL_DRAWS, nets: 9, ...frames };
     }
     // One row and one column of the whole table, which is all that scaling is read from.
     const drawSizes = ALL_DRAWS.filter(
         ({ splats, pixels }) => splats === USUAL_DRAW.splats || pixels === USUAL_DRAW.pixels,
     );
-    return { compute: 9, draws: 2, drawSizes, nets: 3, frames: 9, framesPerRound: 2, tileFramesEvery: 4 };
+    return { compute: 9, draws: 2, drawSizes, nets: 3, frames: 7, framesPerRound: 6, tileFramesEvery: 4 };
 }

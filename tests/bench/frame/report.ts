@@ -61,6 +61,7 @@ export interface Ratios {
     readonly frameAtRestOverBabylonStatic: number | null;
     /** Our talking frame with tiles over the same. */
     readonly frameTileOverBabylonStatic: number | null;
+    readonly frameAllSplatsOverBabylonStatic: number | null;
 }
 
 /** What `--json` prints. */
@@ -143,5 +144,6 @@ function ratiosOf({ passes, isSoftware, browser }: Measured): Ratios {
         frameOverBabylonStatic: ratio(frame('oursTalking'), frame('babylonStatic')),
         frameAtRestOverBabylonStatic: ratio(frame('oursAtRest'), frame('babylonStatic')),
         frameTileOverBabylonStatic: ratio(frame('oursTiles'), frame('babylonStatic')),
+        frameAllSplatsOverBabylonStatic: ratio(frame('oursAllSplats'), frame('babylonStatic')),
     };
 }

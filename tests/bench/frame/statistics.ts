@@ -1,3 +1,8 @@
+/** The arithmetic mean; NaN of no values. */
+export function mean(values: readonly number[]): number {
+    return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** The middle value; the mean of the two middle ones of an even number. @throws RangeError - no values. */
 export function median(values: readonly number[]): number {
     return quantile(values, 0.5);

@@ -32,6 +32,7 @@ export function tableOf(report: Report): string {
     const unjudged = [
         ["the refactored graph on ONNX Runtime Web's WebGPU over ours", ratios.deformSpeedupOverOrtWebGpuRefactored],
         ["a talking frame with tiles over Babylon's static one", ratios.frameTileOverBabylonStatic],
+        ["a talking frame without level of detail over Babylon's static one", ratios.frameAllSplatsOverBabylonStatic],
     ] as const;
     for (const [what, value] of unjudged) if (value !== null) lines.push(`${what}: ${value.toFixed(2)}`, '');
     const judged = BARS.map((bar) => [

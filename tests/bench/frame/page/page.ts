@@ -30,6 +30,12 @@ export class BenchPage {
         return this.#frames.framesAsync(variant, first, count);
     }
 
+    /** See {@link FrameContest.familiariseAsync}. */
+    public async familiariseAsync(frames: number): ReturnType<FrameContest['familiariseAsync']> {
+        if (!this.#frames) throw new Error('the frames were not started');
+        return this.#frames.familiariseAsync(frames);
+    }
+
     public endFrames(): void {
         this.#frames?.dispose();
         this.#frames = undefined;
