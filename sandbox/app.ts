@@ -25,6 +25,8 @@ export class App {
     private avatarName = '';
     private blinkStart: number | null = null;
     private rasterizer: RasterizerChoice;
+    private hasDetail: boolean;
+    private hasHeat: boolean;
     private neutral: Readonly<Record<string, number>> = {};
     private isStarted = false;
     private framesLeft = SETTLE_FRAMES;
@@ -36,6 +38,8 @@ export class App {
         private readonly states: States,
     ) {
         this.rasterizer = options.rasterizer;
+        this.hasDetail = options.hasDetail;
+        this.hasHeat = options.hasHeat;
         this.scene = new HeadInRoom(engine, canvas, options);
         this.transport = new Transport(() => this.togglePlay());
         this.panel = new Panel({
@@ -45,6 +49,8 @@ export class App {
             onRoaming: (isOn) => this.scene.room.setRoaming(isOn),
             onHull: (isOn) => this.scene.showHull(isOn),
             onTiles: (isOn) => this.chooseRasterizer(isOn ? 'tile' : 'auto'),
+            onDetail: (isOn) => this.choosePixelUse(isOn, this.hasHeat),
+            onHeat: (isOn) => this.choosePixelUse(this.hasDetail, isOn),
             onResetView: () => this.scene.orbit.reset(),
             onLayout: () => this.touch(),
         });
@@ -105,6 +111,7 @@ export class App {
             fps: this.engine.getFps(),
             gpuFrameMs: this.gpuFrameMs(),
             gpuHeadMs: head?.gpuTimeMs ?? null,
+            drawnSplats: head?.drawnSplatCount ?? null,
             splats: head?.splatCount ?? null,
             rasterizer: head?.rendererInfo.rasterizer ?? '',
             rasterizerReason: head?.rendererInfo.reason ?? '',
@@ -183,7 +190,12 @@ export class App {
             this.neutral = { ...head.expression };
             this.panel.setExpressions(head.expressionNames, this.neutral);
             this.chooseRasterizer(this.rasterizer);
-            head.onWarningObservable.add((warning) => console.warn(warning));
+            this.choosePixelUse(this.hasDetail, this.hasHeat);
+            head.onWarningObservable.add((warning) => {
+                console.warn(warning);
+                // What the head cannot do it switches off.
+                this.choosePixelUse(head.levelOfDetail, head.heatMap);
+            });
             this.states.hideLoading();
             this.touch();
         } catch (error) {
@@ -216,6 +228,19 @@ export class App {
         this.panel.showTiles(choice === 'tile');
         const { head } = this.scene;
         if (head !== null) head.rasterizer = choice;
+        this.touch();
+    }
+
+    /** Level of detail and heat map, for the head that is here and those that follow. */
+    private choosePixelUse(hasDetail: boolean, hasHeat: boolean): void {
+        this.hasDetail = hasDetail;
+        this.hasHeat = hasHeat;
+        this.panel.showPixelUse(hasDetail, hasHeat);
+        const { head } = this.scene;
+        if (head !== null) {
+            head.levelOfDetail = hasDetail;
+            head.heatMap = hasHeat;
+        }
         this.touch();
     }
 

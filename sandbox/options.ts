@@ -14,6 +14,10 @@ export interface SandboxOptions {
     readonly distance: number;
     /** `?rasterizer=tile`: start with the compute rasterizer; anything else is `auto`. */
     readonly rasterizer: 'auto' | 'tile';
+    /** `?heat=1`: start with the heat map of pixel counts. */
+    readonly hasHeat: boolean;
+    /** `?lod=0`: draw every splat. */
+    readonly hasDetail: boolean;
     /** `?scale=`: screen pixels per rendered pixel; 2 draws a quarter of the pixels. Null: chosen by the screen. */
     readonly scale: number | null;
 }
@@ -38,6 +42,8 @@ export function readOptions(search: string): SandboxOptions {
         pitch: number('pitch') ?? 4,
         distance: number('distance') ?? 1.05,
         rasterizer: query.get('rasterizer') === 'tile' ? 'tile' : 'auto',
+        hasHeat: query.get('heat') === '1',
+        hasDetail: query.get('lod') !== '0',
         scale: scale === null ? null : Math.min(8, Math.max(0.5, scale)),
     };
 }

@@ -5,6 +5,7 @@ export interface MeterValues {
     readonly fps: number;
     readonly gpuFrameMs: number | null;
     readonly gpuHeadMs: number | null;
+    readonly drawnSplats: number | null;
     readonly splats: number | null;
     readonly rasterizer: string;
     readonly rasterizerReason: string;
@@ -34,12 +35,17 @@ export class Meters {
         fields.fps.textContent = values.fps < 10 ? values.fps.toFixed(1) : values.fps.toFixed(0);
         fields.gpuFrame.textContent = formatMs(values.gpuFrameMs);
         fields.gpuHead.textContent = formatMs(values.gpuHeadMs);
-        fields.splats.textContent = values.splats?.toLocaleString('en') ?? '–';
+        fields.splats.textContent = formatShare(values.drawnSplats, values.splats);
         fields.rasterizer.textContent = values.rasterizer || '–';
         fields.rasterizer.title = values.rasterizerReason;
         fields.avatar.textContent = values.avatar || '–';
         fields.avatar.title = values.avatar;
     }
+}
+
+/** `12,345 / 30,000`. */
+function formatShare(part: number | null, whole: number | null): string {
+    return part === null || whole === null ? '–' : `${part.toLocaleString('en')} / ${whole.toLocaleString('en')}`;
 }
 
 function formatMs(ms: number | null): string {

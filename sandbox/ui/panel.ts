@@ -1,3 +1,4 @@
+import { heatColour } from '../../plugin/index.js';
 import { byId } from './dom.js';
 
 /** Words for the action units of the Facial Action Coding System that heads commonly have. */
@@ -21,6 +22,8 @@ export interface PanelHandlers {
     readonly onRoaming: (isOn: boolean) => void;
     readonly onHull: (isOn: boolean) => void;
     readonly onTiles: (isOn: boolean) => void;
+    readonly onDetail: (isOn: boolean) => void;
+    readonly onHeat: (isOn: boolean) => void;
     readonly onResetView: () => void;
     /** The panel opened or closed, so the free part of the picture changed. */
     readonly onLayout: () => void;
@@ -33,6 +36,9 @@ export class Panel {
     private readonly neutral = byId('neutral', HTMLButtonElement);
     private readonly toggle = byId('panel-toggle', HTMLButtonElement);
     private readonly tiles = byId('tiles', HTMLInputElement);
+    private readonly detail = byId('detail', HTMLInputElement);
+    private readonly heat = byId('heat', HTMLInputElement);
+    private readonly legend = byId('heat-legend', HTMLDivElement);
     private readonly inputs = new Map<string, HTMLInputElement>();
     private readonly handlers: PanelHandlers;
 
@@ -41,6 +47,9 @@ export class Panel {
         const roaming = byId('roaming', HTMLInputElement);
         const hull = byId('hull', HTMLInputElement);
         this.tiles.addEventListener('change', () => handlers.onTiles(this.tiles.checked));
+        this.detail.addEventListener('change', () => handlers.onDetail(this.detail.checked));
+        this.heat.addEventListener('change', () => handlers.onHeat(this.heat.checked));
+        this.legend.append(...createLegend());
         roaming.checked = false;
         hull.checked = false;
         roaming.addEventListener('change', () => handlers.onRoaming(roaming.checked));
@@ -61,6 +70,15 @@ export class Panel {
     /** Shows whether the compute rasterizer is asked for. */
     public showTiles(isOn: boolean): void {
         this.tiles.checked = isOn;
+    }
+
+    /** Shows whether level of detail and the heat map are on; the legend of the map is there only while it is. */
+    public showPixelUse(hasDetail: boolean, hasHeat: boolean): void {
+        this.detail.checked = hasDetail;
+        // The map shows every splat.
+        this.detail.disabled = hasHeat;
+        this.heat.checked = hasHeat;
+        this.legend.hidden = !hasHeat;
     }
 
     /** Whether the panel lies across the picture, as on a telephone, instead of beside it; style/panel.css says the same. */
@@ -117,6 +135,33 @@ export class Panel {
         paint(input);
         return row;
     }
+}
+
+/** Pixel counts that the legend names. */
+const LEGEND_COUNTS = [0, 1, 10, 100, 1000] as const;
+
+/** A bar of the heat map's colours, as it blends them, over its numbers. */
+function createLegend(): HTMLElement[] {
+    const title = document.createElement('p');
+    title.textContent = 'Pixels that a splat reaches';
+    const bar = document.createElement('div');
+    bar.className = 'legend-bar';
+    const colours = LEGEND_COUNTS.map(
+        (count) =>
+            `rgb(${heatColour(count)
+                .map((value) => 255 * value)
+                .join(' ')})`,
+    );
+    bar.style.background = `linear-gradient(90deg, ${colours.join(', ')})`;
+    const numbers = document.createElement('ol');
+    numbers.append(
+        ...LEGEND_COUNTS.map((count) => {
+            const item = document.createElement('li');
+            item.textContent = count === 1000 ? '1000+' : String(count);
+            return item;
+        }),
+    );
+    return [title, bar, numbers];
 }
 
 /** The number beside a slider and the filled part of its track. */

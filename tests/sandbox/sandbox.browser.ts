@@ -67,6 +67,12 @@ async function whenReady(page: Page): Promise<void> {
     await page.waitForSelector('html[data-ready="true"]', { state: 'attached', timeout: SLOW });
 }
 
+/** The panel's numbers of splats. */
+async function splatNumbers(page: Page): Promise<[drawn: number, all: number]> {
+    const parts = ((await page.locator('#splats').textContent()) ?? '').replaceAll(',', '').split(' / ');
+    return [Number(parts[0]), Number(parts[1])];
+}
+
 async function dropFile(page: Page, name: string, bytes: Buffer): Promise<void> {
     await page.evaluate(
         ({ fileName, content }) => {
@@ -128,7 +134,7 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
         const before = await takePicture(page, 'sandbox');
         // A blank or single-tone canvas has a handful of colours even with the vignette over it.
         expect(distinctColours(before, SCENE)).toBeGreaterThan(60);
-        expect(Number((await page.locator('#splats').textContent())?.replaceAll(',', ''))).toBeGreaterThan(0);
+        expect((await splatNumbers(page))[1]).toBeGreaterThan(0);
 
         await page.locator('input[name="AU45"]').evaluate((input: HTMLInputElement) => {
             input.value = '1';
@@ -139,6 +145,29 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
         expect(changedPixels(before, after, HEAD)).toBeGreaterThan(20);
         // Only the face moved: the room beside it is the same picture.
         expect(changedPixels(before, after, [0, 0.2, 0.12, 0.8])).toBe(0);
+        await page.close();
+    });
+
+    it('shows which splats the pixels need, without level of detail, and the head again', async () => {
+        const page = await open(`${CHEAP}&t=0.5&heat=1&lod=0`);
+        await whenReady(page);
+        const legend = page.locator('#heat-legend');
+        expect(await legend.innerText()).toMatch(/0\s+1\s+10\s+100\s+1000\+/);
+        await expect(page.locator('#detail').isChecked()).resolves.toBe(false);
+        const [drawn, all] = await splatNumbers(page);
+        expect(drawn).toBeGreaterThan(0);
+        expect(drawn).toBe(all);
+        const hot = await takePicture(page, 'sandbox-heat');
+
+        await page.locator('#heat').click();
+        await page.locator('#detail').click();
+        await whenReady(page);
+        await expect(legend.isHidden()).resolves.toBe(true);
+        await expect(page.locator('#detail').isChecked()).resolves.toBe(true);
+        const after = await takePicture(page, 'sandbox-heat-off');
+        expect(changedPixels(hot, after, HEAD)).toBeGreaterThan(1000);
+        // The room beside the head, above the shoulder, keeps its colours.
+        expect(changedPixels(hot, after, [0, 0.2, 0.14, 0.5])).toBe(0);
         await page.close();
     });
 
@@ -164,7 +193,7 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
     it('explains a broken .glb and keeps the head that was there', async () => {
         const page = await open(`${CHEAP}&t=0.5`);
         await whenReady(page);
-        const splats = await page.locator('#splats').textContent();
+        const [, splats] = await splatNumbers(page);
         await dropFile(page, 'bad.glb', Buffer.from('not a binary glTF at all'));
         await page.waitForSelector('#error:not([hidden])');
         expect((await page.locator('#error-message').textContent())?.length).toBeGreaterThan(20);
@@ -172,7 +201,7 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
         await page.keyboard.press('Escape');
         await expect(page.locator('#error').isHidden()).resolves.toBe(true);
         await whenReady(page);
-        expect(await page.locator('#splats').textContent()).toBe(splats);
+        expect((await splatNumbers(page))[1]).toBe(splats);
         await page.close();
     });
 
