@@ -1,10 +1,6 @@
 import type { Camera } from '@babylonjs/core/Cameras/camera.js';
-import { Constants } from '@babylonjs/core/Engines/constants.js';
-import { Material } from '@babylonjs/core/Materials/material.js';
-import { ShaderLanguage } from '@babylonjs/core/Materials/shaderLanguage.js';
-import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
+import type { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
 import { Vector4, type Matrix } from '@babylonjs/core/Maths/math.vector.js';
-import type { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import {
     DepthSorter,
@@ -16,6 +12,7 @@ import {
     type TileViewpoint,
 } from '../compute/index.js';
 import { DEPTH_MIN } from '../core/index.js';
+import { CameraPictures, type CameraPicture } from './camera-pictures.js';
 import {
     bindStorageBuffer,
     currentViewport,
@@ -24,8 +21,7 @@ import {
     wrapBuffer,
     type BoundBuffer,
 } from './engine-bridge.js';
-import { createHiddenMesh } from './hidden-mesh.js';
-import { SceneDepth } from './scene-depth.js';
+import { createPictureQuad, type PictureQuad } from './picture-quad.js';
 import { unitLength, wantsLinearOutput } from './splat-draw.js';
 import { tileShaderSources } from './splat-shader.js';
 import { ViewSorts, type DepthSphere } from './view-sorts.js';
@@ -47,10 +43,8 @@ export interface TileDrawOptions {
     readonly activeIds?: GPUBuffer;
 }
 
-/** A camera's picture and the scene depth that cuts it. */
-interface CameraPicture {
+interface TilePicture extends CameraPicture {
     readonly view: TileView;
-    readonly depth: SceneDepth;
     /** Whether the picture was blended against the scene's depth; it must be blended again when that empties. */
     isCut: boolean;
     bound: { readonly source: GPUBuffer; readonly colours: BoundBuffer; readonly depths: BoundBuffer } | undefined;
@@ -64,43 +58,43 @@ interface CameraPicture {
  * materials, its quads, the draw orders, the pictures and a depth pass a camera.
  */
 export class TileDraw {
+    /** No pass of the engine's is its own; see {@link LayerDraw.isFilling}. */
+    public readonly isFilling = false;
     readonly #options: TileDrawOptions;
     /** Draw orders: freed with the tiles, so that changing to and fro takes no more memory each time. */
     readonly #arena: GpuArena;
-    readonly #rasterizer: TileRasterizer;
     readonly #sorter: DepthSorter;
     readonly #sorts: ViewSorts;
-    readonly #pictures: Map<Camera, CameraPicture> = new Map();
-    readonly #colour: Mesh;
-    readonly #depth: Mesh;
+    readonly #pictures: CameraPictures<TilePicture>;
+    readonly #colour: PictureQuad;
+    readonly #depth: PictureQuad;
     readonly #viewport: Vector4 = new Vector4();
     readonly #handedness: Vector4 = new Vector4();
     /** When each order was sorted last, and when the splats were posed; both count on one scale. */
     readonly #sortedAt: WeakMap<GPUBuffer, number> = new WeakMap();
     #posedAt = 0;
     #now = 0;
-    #drawn: CameraPicture | undefined;
+    #drawn: TilePicture | undefined;
     #isLinear = false;
-    /** The rendering group that the scene is drawing, and the one that the head was in: other groups' depth may not hide it. */
-    #currentGroup = 0;
-    #headGroup = 0;
-    readonly #stopWatching: () => void;
 
     private constructor(options: TileDrawOptions, arena: GpuArena, sorter: DepthSorter, rasterizer: TileRasterizer) {
         this.#options = options;
         this.#arena = arena;
-        this.#rasterizer = rasterizer;
         this.#sorter = sorter;
         this.#sorts = new ViewSorts(options.scene, options.sphere, sorter);
         this.#handedness.x = options.scene.useRightHandedSystem ? -1 : 1;
-        this.#colour = createQuad(`${options.name} tiles`, createColourMaterial(options));
-        this.#depth = createQuad(`${options.name} tile depth`, createDepthMaterial(options));
-        const groups = options.scene.onBeforeRenderingGroupObservable;
-        const observer = groups.add(({ renderingGroupId }) => (this.#currentGroup = renderingGroupId));
-        this.#stopWatching = () => groups.remove(observer);
-        for (const mesh of [this.#colour, this.#depth]) {
-            mesh.material?.onBindObservable.add(() => this.#bind(mesh.material as ShaderMaterial));
-        }
+        this.#pictures = new CameraPictures(options.name, options.scene, (label, _camera, depth) => {
+            const view = rasterizer.createView(label);
+            return { view, depth, isCut: true, bound: undefined, dispose: () => view.dispose() };
+        });
+        const quad = {
+            scene: options.scene,
+            sources: tileShaderSources(),
+            storageBuffers: ['tileColours', 'tileDepths'],
+            bind: this.#bind,
+        };
+        this.#colour = createPictureQuad({ ...quad, name: `${options.name} tiles` });
+        this.#depth = createPictureQuad({ ...quad, name: `${options.name} tile depth`, depthDefine: 'TILE_DEPTH' });
     }
 
     /** Compiles sort and rasterizer. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. */
@@ -132,31 +126,20 @@ export class TileDraw {
     /** Whether the shaders are compiled; starts compiling them. */
     public isReady(): boolean {
         this.#chooseOutput();
-        return [this.#colour, this.#depth].every((mesh) => {
-            const subMesh = mesh.subMeshes[0];
-            return subMesh !== undefined && (mesh.material?.isReadyForSubMesh(mesh, subMesh, false) ?? false);
-        });
+        return [this.#colour, this.#depth].every((quad) => quad.isReady());
     }
 
-    /** As {@link ViewSorts.plan}; also starts the depth passes of cameras it has not seen, and ends those of cameras that are gone. */
+    /** As {@link ViewSorts.plan}; also {@link CameraPictures.follow}. */
     public planViews(cameras: readonly Camera[], headToWorld: Matrix, frame: number): readonly SortedView[] {
-        for (const camera of cameras) if (!this.#pictures.has(camera)) this.#addCamera(camera);
-        for (const [camera, picture] of this.#pictures)
-            if (cameras.includes(camera)) picture.depth.follow(this.#headGroup);
-            else this.#dropCamera(camera, picture);
+        this.#pictures.follow(cameras);
         const sorts = this.#sorts.plan(cameras, headToWorld, frame);
         for (const { order } of sorts) this.#sortedAt.set(order, ++this.#now);
         return sorts;
     }
 
-    /**
-     * Whether a planned camera is drawing its own pass. A render target may borrow that camera in the same frame; both would share
-     * one set of parameters, of which the last written wins.
-     */
+    /** See {@link CameraPictures.isDrawing}. */
     public canDraw(camera: Camera | null): boolean {
-        if (camera === null || !this.#pictures.has(camera)) return false;
-        const ownPass = camera.outputRenderTarget?.renderPassId ?? camera.renderPassId;
-        return camera.getEngine().currentRenderPassId === ownPass;
+        return this.#pictures.isDrawing(camera);
     }
 
     /**
@@ -170,12 +153,9 @@ export class TileDraw {
      *   work, or the device's buffers do not hold so many pixels.
      */
     public draw(camera: Camera, headToWorld: Matrix, opacity: number, submit: (view: SortedView) => void): boolean {
-        const picture = this.#pictures.get(camera);
-        const { scene } = this.#options;
-        const engine = scene.getEngine();
-        const isGroupKnown = this.#headGroup === this.#currentGroup;
-        this.#headGroup = this.#currentGroup;
-        if (!isGroupKnown || !picture?.depth.isCurrent(engine.frameId)) return false;
+        const picture = this.#pictures.current(camera);
+        const engine = this.#options.scene.getEngine();
+        if (!picture) return false;
         currentViewport(engine, this.#viewport);
         const size = [this.#viewport.z, this.#viewport.w] as const;
         if (!picture.view.canHold(...size)) return false;
@@ -190,21 +170,16 @@ export class TileDraw {
         if (!this.#rasterize(picture, order)) return false;
         this.#drawn = picture;
         this.#chooseOutput();
-        this.#render(this.#colour, true);
-        // Blending leaves depth writes off.
-        engine.setAlphaMode(Constants.ALPHA_DISABLE);
-        this.#render(this.#depth, false);
+        this.#colour.draw();
+        this.#depth.draw();
         return true;
     }
 
     /** Frees everything, the buffers at the end of the current task: a frame being recorded may still use them. */
     public dispose(): void {
-        this.#stopWatching();
-        for (const [camera, picture] of this.#pictures) this.#dropCamera(camera, picture);
-        for (const mesh of [this.#colour, this.#depth]) {
-            mesh.material?.dispose(false, false);
-            mesh.dispose(true, false);
-        }
+        this.#pictures.dispose();
+        this.#drawn = undefined;
+        for (const quad of [this.#colour, this.#depth]) quad.dispose();
         queueMicrotask(() => this.#arena.dispose());
     }
 
@@ -224,7 +199,7 @@ export class TileDraw {
      *
      * @returns false when the engine would not take the blending.
      */
-    #rasterize(picture: CameraPicture, order: GPUBuffer): boolean {
+    #rasterize(picture: TilePicture, order: GPUBuffer): boolean {
         const { view, depth } = picture;
         const depthMap = depth.isEmpty ? undefined : findTextureView(depth.texture);
         const isWhole = depthMap === undefined && (picture.isCut || view.needsSplats(order));
@@ -250,33 +225,14 @@ export class TileDraw {
         device.queue.submit([encoder.finish()]);
     }
 
-    #render(mesh: Mesh, enableAlphaMode: boolean): void {
-        const subMesh = mesh.subMeshes[0];
-        if (subMesh) mesh.render(subMesh, enableAlphaMode);
-    }
-
-    #addCamera(camera: Camera): void {
-        const label = `${this.#options.name} ${camera.name}`;
-        const depth = new SceneDepth(label, camera);
-        const view = this.#rasterizer.createView(label);
-        this.#pictures.set(camera, { view, depth, isCut: true, bound: undefined });
-    }
-
-    #dropCamera(camera: Camera, picture: CameraPicture): void {
-        this.#pictures.delete(camera);
-        if (this.#drawn === picture) this.#drawn = undefined;
-        picture.view.dispose();
-        picture.depth.dispose();
-    }
-
     #chooseOutput(): void {
         const isLinear = wantsLinearOutput(this.#options.scene);
         if (isLinear === this.#isLinear) return;
         this.#isLinear = isLinear;
-        (this.#colour.material as ShaderMaterial).setDefine('SPLAT_LINEAR_OUTPUT', isLinear);
+        this.#colour.material.setDefine('SPLAT_LINEAR_OUTPUT', isLinear);
     }
 
-    #bind(material: ShaderMaterial): void {
+    readonly #bind = (material: ShaderMaterial): void => {
         const effect = material.getEffect();
         const picture = this.#drawn;
         const [colours, depths] = [picture?.view.colours, picture?.view.depths];
@@ -290,41 +246,5 @@ export class TileDraw {
         effect.setVector4('handedness', this.#handedness);
         bindStorageBuffer(scene.getEngine(), 'tileColours', picture.bound.colours);
         bindStorageBuffer(scene.getEngine(), 'tileDepths', picture.bound.depths);
-    }
-}
-
-function createMaterial(name: string, { scene }: TileDrawOptions, defines: string[]): ShaderMaterial {
-    const material = new ShaderMaterial(name, scene, tileShaderSources(), {
-        shaderLanguage: ShaderLanguage.WGSL,
-        attributes: ['position'],
-        uniforms: ['viewport', 'projection', 'handedness'],
-        storageBuffers: ['tileColours', 'tileDepths'],
-        defines,
-        needAlphaBlending: defines.length === 0,
-    });
-    material.backFaceCulling = false;
-    material.doNotSerialize = true;
-    scene.removeMaterial(material);
-    return material;
-}
-
-function createColourMaterial(options: TileDrawOptions): ShaderMaterial {
-    const material = createMaterial(`${options.name} tiles`, options, []);
-    // Plain premultiplied alpha adds destination alpha on top and passes 1 in float targets.
-    material.alphaMode = Constants.ALPHA_PREMULTIPLIED_PORTERDUFF;
-    material.transparencyMode = Material.MATERIAL_ALPHABLEND;
-    material.depthFunction = Constants.ALWAYS;
-    material.disableDepthWrite = true;
-    return material;
-}
-
-function createDepthMaterial(options: TileDrawOptions): ShaderMaterial {
-    const material = createMaterial(`${options.name} tile depth`, options, ['#define TILE_DEPTH']);
-    material.disableColorWrite = true;
-    return material;
-}
-
-/** A quad over the viewport. */
-function createQuad(name: string, material: Material): Mesh {
-    return createHiddenMesh(name, material, [-1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 1, 0], [0, 1, 2, 0, 2, 3]);
+    };
 }
