@@ -1,5 +1,6 @@
 import type { Camera } from '@babylonjs/core/Cameras/camera.js';
 import type { Matrix } from '@babylonjs/core/Maths/math.vector.js';
+import type { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import type { SpokenSegment } from './audio/index.js';
 import { GpuArena, GpuTimer, type SortedView } from './compute/index.js';
@@ -14,7 +15,7 @@ import {
 } from './deformer/index.js';
 import type { ReachView } from './densify/index.js';
 import { LevelOfDetail } from './level-of-detail.js';
-import { HeatMap, packColours, SplatDraw, TileDraw, type TileDrawOptions } from './splat-material/index.js';
+import { HeatMap, LayerDraw, packColours, SplatDraw, TileDraw, type SplatDrawOptions } from './splat-material/index.js';
 import { SpokenKeys } from './spoken-keys.js';
 
 /** What a {@link HeadGpu} is built from. */
@@ -44,12 +45,12 @@ export class HeadGpu {
     readonly #deformer: GpuDeformer;
     readonly #keys: SpokenKeys = new SpokenKeys();
     readonly #asset: HeadAsset;
-    readonly #drawOptions: TileDrawOptions;
+    readonly #drawOptions: SplatDrawOptions;
     /** Ids of the splats that are sorted and drawn, ascending; as many as {@link activeCount} count. */
     readonly #activeIds: GPUBuffer;
     #activeCount: number;
-    #tiles: TileDraw | undefined;
-    #tilesStarting: Promise<void> | undefined;
+    #picture: TileDraw | LayerDraw | undefined;
+    #pictureStarting: Promise<void> | undefined;
     #detail: LevelOfDetail | undefined;
     #detailStarting: Promise<void> | undefined;
     #detailVersion = 0;
@@ -65,7 +66,7 @@ export class HeadGpu {
         parts: Pick<HeadGpu, 'baked' | 'quads'> & {
             asset: HeadAsset;
             deformer: GpuDeformer;
-            drawOptions: TileDrawOptions & { readonly activeIds: GPUBuffer };
+            drawOptions: SplatDrawOptions & { readonly activeIds: GPUBuffer };
         },
     ) {
         this.#label = label;
@@ -151,33 +152,41 @@ export class HeadGpu {
         this.#keys.forget();
     }
 
-    /** The tile rasterizer; undefined until {@link startTilesAsync} is done. */
-    public get tiles(): TileDraw | undefined {
-        return this.#tiles;
+    /** What makes a picture for each camera of the scene; undefined until {@link startPictureAsync} is done. */
+    public get picture(): TileDraw | LayerDraw | undefined {
+        return this.#picture;
     }
 
-    /** Compiles the tile rasterizer, once. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`; quads still work then. */
-    public startTilesAsync(): Promise<void> {
-        if (this.#tilesStarting) return this.#tilesStarting;
-        const starting: Promise<void> = TileDraw.createAsync(this.#drawOptions).then((tiles) => {
-            // Stopped meanwhile, and perhaps started again: then these are nobody's.
-            if (this.#tilesStarting !== starting) return tiles.dispose();
-            tiles.setActiveCount(this.#activeCount);
-            this.#tiles = tiles;
+    /**
+     * Compiles the tile rasterizer, or the layer of a mesh's quads; frees what made pictures before.
+     *
+     * @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`; quads still work then.
+     */
+    public startPictureAsync(kind: 'tile' | 'layer', mesh: Mesh): Promise<void> {
+        this.stopPicture();
+        const creating: Promise<TileDraw | LayerDraw> =
+            kind === 'tile'
+                ? TileDraw.createAsync(this.#drawOptions)
+                : LayerDraw.createAsync({ ...this.#drawOptions, mesh });
+        const starting: Promise<void> = creating.then((picture) => {
+            // Stopped meanwhile, and perhaps started again: then this is nobody's.
+            if (this.#pictureStarting !== starting) return picture.dispose();
+            picture.setActiveCount(this.#activeCount);
+            this.#picture = picture;
         });
-        this.#tilesStarting = starting;
+        this.#pictureStarting = starting;
         return starting;
     }
 
-    /** Frees the tile rasterizer's pictures and depth passes, if it runs. */
-    public stopTiles(): void {
-        this.#tiles?.dispose();
-        this.#tiles = undefined;
-        this.#tilesStarting = undefined;
+    /** Frees the pictures and their depth passes, where there are any. */
+    public stopPicture(): void {
+        this.#picture?.dispose();
+        this.#picture = undefined;
+        this.#pictureStarting = undefined;
     }
 
     /** What the splats at rest lie in. */
-    public get sphere(): TileDrawOptions['sphere'] {
+    public get sphere(): SplatDrawOptions['sphere'] {
         return this.#drawOptions.sphere;
     }
 
@@ -294,7 +303,7 @@ export class HeadGpu {
         this.#onHeatFault = undefined;
         this.#heat?.dispose();
         this.quads.dispose();
-        this.stopTiles();
+        this.stopPicture();
         this.#detail?.dispose();
         this.#detail = undefined;
         this.#detailStarting = undefined;
@@ -317,7 +326,7 @@ export class HeadGpu {
         this.#device.queue.writeBuffer(this.#activeIds, 0, ids, 0, count);
         this.#activeCount = count;
         this.quads.setActiveCount(count);
-        this.#tiles?.setActiveCount(count);
+        this.#picture?.setActiveCount(count);
         // Those that come back are where they were when they were left out.
         this.#markPosed(true);
     }
@@ -325,7 +334,7 @@ export class HeadGpu {
     #markPosed(isDeformationDue: boolean): void {
         this.#isDeformationDue = isDeformationDue;
         this.quads.markPosed();
-        this.#tiles?.markPosed();
+        this.#picture?.markPosed();
         this.#heat?.markPosed();
     }
 }

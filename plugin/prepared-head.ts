@@ -14,6 +14,8 @@ export interface TalkingHeadOptions {
     readonly featurePrecision?: FeaturePrecision;
     /** Default `auto`. */
     readonly rasterizer?: RasterizerChoice;
+    /** See `TalkingHeadMesh.layer`. Default false. */
+    readonly layer?: boolean;
     /** See `TalkingHeadMesh.levelOfDetail`. Default true. */
     readonly levelOfDetail?: boolean;
     /** `gltf` when the mesh will hang under a node that carries the glTF flip. Default `scene`. */

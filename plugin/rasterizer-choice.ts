@@ -36,8 +36,8 @@ export function rendererInfoOf(choice: RasterizerChoice, obstacle: string | unde
     return { rasterizer: 'tile', reason: 'asked for; render targets and XR views get quads' };
 }
 
-/** Why tiles cannot draw this scene now; undefined when they can. */
-export function tileObstacleIn(scene: Scene): string | undefined {
+/** Why neither tiles nor a layer can draw this scene now; undefined when they can. */
+export function obstacleIn(scene: Scene): string | undefined {
     const planes = [scene.clipPlane, scene.clipPlane2, scene.clipPlane3, scene.clipPlane4, scene.clipPlane5];
     if ([...planes, scene.clipPlane6].some((plane) => plane !== null && plane !== undefined))
         return 'it does not know clip planes';

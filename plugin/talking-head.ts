@@ -11,13 +11,8 @@ import { AUDIO_FEAT_DIM, assertFinite, assertShape, PgsError, type HeadAsset } f
 import { createExpression, totalSplats, type ExpressionValues } from './deformer/index.js';
 import { HeadGpu } from './head-gpu.js';
 import { prepareTalkingHeadAsync, type PreparedHead, type TalkingHeadOptions } from './prepared-head.js';
-import {
-    assertRasterizer,
-    rendererInfoOf,
-    tileObstacleIn,
-    type RasterizerChoice,
-    type RendererInfo,
-} from './rasterizer-choice.js';
+import { PictureChoice } from './picture-choice.js';
+import type { RasterizerChoice, RendererInfo } from './rasterizer-choice.js';
 import { ReachViews } from './reach-views.js';
 import {
     createHull,
@@ -80,8 +75,7 @@ export class TalkingHeadMesh extends Mesh {
     readonly #exprFeat: Float32Array;
     readonly #observers: (() => void)[] = [];
     readonly #reachViews: ReachViews = new ReachViews();
-    #rasterizer: RasterizerChoice;
-    #tileFault: string | undefined;
+    readonly #choice: PictureChoice;
     #hasDetail: boolean;
     #hasHeat = false;
     #framesShown = 0;
@@ -102,7 +96,7 @@ export class TalkingHeadMesh extends Mesh {
         this.asset = asset;
         this.voice = voice;
         this.#options = options;
-        this.#rasterizer = options.rasterizer ?? 'auto';
+        this.#choice = new PictureChoice(this, options, (text) => this.onWarningObservable.notifyObservers(text));
         this.#hasDetail = options.levelOfDetail ?? true;
         this.#headToLocal = headToLocal(scene, options.frame ?? 'scene');
         this.#exprFeat = Float32Array.from(asset.expression.neutral);
@@ -140,22 +134,30 @@ export class TalkingHeadMesh extends Mesh {
 
     /** What was asked for; see {@link rendererInfo} for what draws. @throws PgsError `OPTION_VALUE` - no such rasterizer. */
     public get rasterizer(): RasterizerChoice {
-        return this.#rasterizer;
+        return this.#choice.rasterizer;
     }
 
     public set rasterizer(value: RasterizerChoice) {
         this.#assertAlive('rasterizer');
-        assertRasterizer(this.name, value);
-        if (value === this.#rasterizer) return;
-        this.#rasterizer = value;
-        this.#tileFault = undefined;
-        if (value === 'tile') this.#startTiles();
-        else this.#gpu?.stopTiles();
+        this.#choice.ask(this.#gpu, value, this.layer);
+    }
+
+    /**
+     * Whether quads of the scene's own flat cameras are blended in a half-float layer the size of the view, which is put into the
+     * canvas whole: there an 8-bit canvas would round every splat. Costs 12 bytes and a depth pass's 8 a pixel. Default false.
+     */
+    public get layer(): boolean {
+        return this.#choice.hasLayer;
+    }
+
+    public set layer(value: boolean) {
+        this.#assertAlive('layer');
+        this.#choice.ask(this.#gpu, this.rasterizer, value);
     }
 
     /** Which rasterizer draws the scene's own cameras, and why. */
     public get rendererInfo(): RendererInfo {
-        return rendererInfoOf(this.#rasterizer, this.#tileObstacle(), this.#gpu?.hasHeat);
+        return this.#choice.infoOf(this.#gpu);
     }
 
     /**
@@ -256,9 +258,7 @@ export class TalkingHeadMesh extends Mesh {
         const gpu = this.#gpu;
         if (this.#isGone || gpu === undefined || !gpu.quads.isReady()) return false;
         if (this.#hasHeat && !gpu.hasHeat) return false;
-        const isTileDue = this.#rasterizer === 'tile' && this.#tileFault === undefined;
-        if (isTileDue && !(gpu.tiles?.isReady() ?? false)) return false;
-        return super.isReady(completeCheck);
+        return this.#choice.isReady(gpu) && super.isReady(completeCheck);
     }
 
     /** The asset's bounds hold every pose; the hull at rest does not. */
@@ -293,7 +293,9 @@ export class TalkingHeadMesh extends Mesh {
         }
         const gpu = this.#gpu;
         if (!gpu) return this;
-        this.#lastDrawn = engine.frameId;
+        const picture = this.#choice.pictureOf(gpu);
+        // A layer is filled even where its camera does not see the head.
+        if (!picture?.isFilling) this.#lastDrawn = engine.frameId;
         if (!this.#reachViews.isCameraView(this.getScene())) this.#strangeView = engine.frameId;
         this.onBeforeRenderObservable.notifyObservers(this);
         this.#pose(gpu);
@@ -301,8 +303,8 @@ export class TalkingHeadMesh extends Mesh {
         const camera = this.getScene().activeCamera;
         const isDrawn =
             camera !== null &&
-            this.#tilesOf(gpu)?.canDraw(camera) === true &&
-            gpu.tiles?.draw(camera, this.#worldFromHead(), this.visibility, submit) === true;
+            picture?.canDraw(camera) === true &&
+            picture.draw(camera, this.#worldFromHead(), this.visibility, submit);
         if (!isDrawn) gpu.quads.draw(this.#worldFromHead(), this.visibility, enableAlphaMode, submit);
         this.onAfterRenderObservable.notifyObservers(this);
         return this;
@@ -349,7 +351,7 @@ export class TalkingHeadMesh extends Mesh {
         this.#reachViews.collectCameras(this.getScene());
         this.computeWorldMatrix();
         this.#lookFrom(gpu);
-        const draw = this.#tilesOf(gpu) ?? gpu.quads;
+        const draw = this.#choice.pictureOf(gpu) ?? gpu.quads;
         gpu.submit(draw.planViews(this.#reachViews.cameras, this.#worldFromHead(), engine.frameId));
         gpu.countPixels(this.#reachViews.cameras[0], this.#worldFromHead(), this.visibility);
     }
@@ -389,26 +391,6 @@ export class TalkingHeadMesh extends Mesh {
         gpu.startDetailAsync(this.#audioFeat.slice(), warn).catch(warn);
     }
 
-    /** The tile rasterizer where it is asked for, ready, and able to draw this scene. */
-    #tilesOf(gpu: HeadGpu): TileDraw | undefined {
-        if (this.#rasterizer !== 'tile' || this.#tileObstacle() !== undefined) return undefined;
-        return gpu.tiles?.isReady() ? gpu.tiles : undefined;
-    }
-
-    /** Why tiles cannot draw now; undefined when they can. */
-    #tileObstacle(): string | undefined {
-        const whileCompiling = this.#gpu?.tiles ? undefined : 'its kernels are being compiled';
-        if (this.#gpu?.hasHeat) return 'the heat map colours quads';
-        return this.#tileFault ?? tileObstacleIn(this.getScene()) ?? whileCompiling;
-    }
-
-    #startTiles(): void {
-        this.#gpu?.startTilesAsync().catch((error: unknown) => {
-            this.#tileFault = (error as Error).message;
-            this.onWarningObservable.notifyObservers(`tile rasterizer: ${this.#tileFault} Quads draw instead.`);
-        });
-    }
-
     readonly #onHeatFault = ({ message }: Error): void => {
         this.heatMap = false;
         this.onWarningObservable.notifyObservers(`heat map: ${message} Splats show their colours again.`);
@@ -443,6 +425,6 @@ export class TalkingHeadMesh extends Mesh {
         this.#framesShown = 0;
         this.#isPoseOld = true;
         gpu.showHeat(this.#hasHeat, this.#onHeatFault);
-        if (this.#rasterizer === 'tile') this.#startTiles();
+        this.#choice.start(gpu);
     }
 }

@@ -34,6 +34,8 @@ export interface SplatDrawOptions {
     readonly activeIds?: GPUBuffer;
     /** Depth bits of the order; default: what sorts fastest. */
     readonly precision?: SortPrecision;
+    /** Whether it draws into a layer: colours stay as trained, whatever the scene's output. */
+    readonly isLayer?: boolean;
 }
 
 /**
@@ -154,7 +156,7 @@ export class SplatDraw {
     }
 
     #chooseOutput(): void {
-        const isLinear = wantsLinearOutput(this.#options.scene);
+        const isLinear = this.#options.isLayer !== true && wantsLinearOutput(this.#options.scene);
         if (isLinear === this.#isLinear) return;
         this.#isLinear = isLinear;
         this.#material.setDefine('SPLAT_LINEAR_OUTPUT', isLinear);
