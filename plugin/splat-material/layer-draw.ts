@@ -55,7 +55,8 @@ export class LayerDraw {
         const { name, scene, mesh } = options;
         this.#handedness.x = scene.useRightHandedSystem ? -1 : 1;
         this.#pictures = new CameraPictures(name, scene, (label, camera, depth) => {
-            const layer = createLayer(`${label} layer`, camera);
+            const [width, height] = [depth.texture.getRenderWidth(), depth.texture.getRenderHeight()];
+            const layer = createLayer(`${label} layer`, camera, { width, height });
             // Empty for as long as the head is out of sight, or drawn in another way.
             layer.getCustomRenderList = () => {
                 const frame = scene.getEngine().frameId;
@@ -67,7 +68,7 @@ export class LayerDraw {
                 if (at >= 0) targets.splice(at, 1);
                 layer.dispose();
             };
-            return { depth, layer, width: 1, height: 1, filledFrame: -1, dispose };
+            return { depth, layer, width, height, filledFrame: -1, dispose };
         });
         const quad = { scene, sources: layerShaderSources(), samplers: ['picture'], bind: this.#bind };
         this.#composite = createPictureQuad({ ...quad, name: `${name} layer` });
@@ -187,8 +188,8 @@ function hasSize({ layer, width, height }: LayerPicture): boolean {
 }
 
 /** A pass of the camera's before its own. */
-function createLayer(name: string, camera: Camera): RenderTargetTexture {
-    const layer = new RenderTargetTexture(name, 1, camera.getScene(), {
+function createLayer(name: string, camera: Camera, size: { width: number; height: number }): RenderTargetTexture {
+    const layer = new RenderTargetTexture(name, size, camera.getScene(), {
         generateMipMaps: false,
         type: Constants.TEXTURETYPE_HALF_FLOAT,
         samplingMode: Constants.TEXTURE_NEAREST_SAMPLINGMODE,

@@ -12,6 +12,7 @@ import { CreateTalkingHeadAsync, setPinholeCamera, type TalkingHeadMesh } from '
 import { tryBabylon, type NodeEngine, type NodeEngineAttempt } from '../helpers/babylon-node.js';
 import { headOf, someAudioFeature } from '../helpers/head-of.js';
 import { lookAt } from '../helpers/look-at.js';
+import { makeHead } from '../helpers/make-head.js';
 import { randomSplats } from '../helpers/random-splats.js';
 import { oneSplat } from '../helpers/scenes.js';
 import { pixelAt, psnr, referencePicture, stageFor, untilReadyAsync } from '../helpers/stage.js';
@@ -61,6 +62,15 @@ function layeredBust(): HeadAsset {
     const face = randomSplats(3000, 61, { shDegree: 1, size: 0.015 });
     face.logitOpacities.fill(-2.5);
     return headOf(face, randomSplats(80, 62, { radius: 0.03, centre: [0, -0.03, 0.08] }));
+}
+
+/** A closed shell of opaque discs: half of it lies behind; seed 4. */
+function opaqueHead(): HeadAsset {
+    const asset = makeHead({ faceCount: 3600, mouthCount: 400, seed: 4, movingShare: 1, shDegree: 0 });
+    const { logScales, logitOpacities } = asset.branches.face.splats;
+    logScales.forEach((value, k) => (logScales[k] = value + 1.4));
+    logitOpacities.fill(3);
+    return asset;
 }
 
 /** Near-opaque splats of quiet colours: whether linear light or sRGB values are blended hardly shows. */
@@ -229,6 +239,24 @@ describe('a head whose quads are blended in a layer', () => {
         made.scene.clipPlane = new Plane(0, 0, 1, -1);
         expect(differences(await settledPicture(made), plain)).toBe(0);
         expect(made.head.rendererInfo.reason).toBe('asked for; no layer: it does not know clip planes');
+    });
+
+    it('leaves out what level of detail leaves out, and brings it back', async ({ skip }) => {
+        const made = await staged(skip, opaqueHead());
+        const { host, scene, head } = made;
+        const all = await settledPicture(made);
+        const deadline = performance.now() + 60_000;
+        while (head.drawnSplatCount === head.splatCount) {
+            if (performance.now() > deadline) throw new Error('expected fewer splats within a minute');
+            await host.renderAsync(scene);
+            await new Promise((resolve) => setTimeout(resolve, 2));
+        }
+        const { layered, plain } = await bothPictures(made);
+        expect(head.drawnSplatCount).toBeLessThan(0.85 * head.splatCount);
+        expect(agreement(layered, all)).toBeGreaterThan(50);
+        expect(agreement(layered, plain)).toBeGreaterThan(44);
+        head.levelOfDetail = false;
+        expect(differences(await settledPicture(made), all)).toBe(0);
     });
 
     it('costs nothing where its camera does not see the head', async ({ skip }) => {
