@@ -106,7 +106,7 @@ export const BARS: readonly Bar[] = [
         atMost: 1.15,
         meaning: 'the same frame at rest, over a static GaussianSplattingMesh',
     },
-    { name: 'quadsPsnr', atLeast: 65, meaning: 'quads on a half-float target against the float64 reference, dB' },
+    { name: 'quadsPsnr', atLeast: 65, meaning: 'quads in their half-float layer against the float64 reference, dB' },
     { name: 'tilePsnr', atLeast: 75, meaning: 'tiles on the same target against the float64 reference, dB' },
     { name: 'tileVsQuadsPsnr', atLeast: 50, meaning: 'tiles against quads, same scene, camera and target, dB' },
 ];
