@@ -33,7 +33,11 @@ const library: UserConfig = {
             },
             formats: ['es'],
         },
-        rolldownOptions: { external: [/^@babylonjs\//, /^onnxruntime-web/] },
+        rolldownOptions: {
+            external: [/^@babylonjs\//, /^onnxruntime-web/],
+            // Vite leaves the white space of ES libraries in; the source map has all of it.
+            output: { minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } } },
+        },
     },
 };
 
