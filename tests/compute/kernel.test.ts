@@ -16,7 +16,7 @@ import {
     workgroupsFor,
     type KernelSpec,
 } from '../../plugin/compute/index.js';
-import { deformKernel } from '../../plugin/deformer/index.js';
+import { blendKeysKernel, deformKernel } from '../../plugin/deformer/index.js';
 import { tryGpu, withValidation, type GpuAttempt } from '../helpers/gpu.js';
 
 /** WebGPU's default limits that concern a compute kernel; every adapter must offer at least these. */
@@ -35,6 +35,7 @@ const KERNELS: readonly KernelSpec[] = [
     deformKernel('face', 'f16'),
     deformKernel('mouth', 'f32'),
     deformKernel('mouth', 'f16'),
+    blendKeysKernel,
 ];
 
 let gpu: GpuAttempt = { reason: 'not started' };
