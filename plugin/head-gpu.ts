@@ -195,11 +195,6 @@ export class HeadGpu {
         return this.#activeCount;
     }
 
-    /** Level of detail; undefined until {@link startDetailAsync} is done. */
-    public get detail(): LevelOfDetail | undefined {
-        return this.#detail;
-    }
-
     /**
      * Starts level of detail, once.
      *
@@ -209,15 +204,11 @@ export class HeadGpu {
      */
     public startDetailAsync(restFeat: ArrayLike<number>, onFault: (error: Error) => void): Promise<void> {
         if (this.#detailStarting) return this.#detailStarting;
-        const { splatColours, colours, sphere } = this.#drawOptions;
-        const { name, device } = this.#drawOptions;
-        const options = { name, device, asset: this.#asset, splatColours, colours, sphere, restFeat };
-        const starting: Promise<void> = LevelOfDetail.createAsync({ ...options, baked: this.baked }, onFault).then(
-            (detail) => {
-                if (this.#detailStarting === starting) this.#detail = detail;
-                else detail.dispose();
-            },
-        );
+        const options = { ...this.#drawOptions, asset: this.#asset, baked: this.baked, restFeat };
+        const starting: Promise<void> = LevelOfDetail.createAsync(options, onFault).then((detail) => {
+            if (this.#detailStarting === starting) this.#detail = detail;
+            else detail.dispose();
+        });
         this.#detailStarting = starting;
         return starting;
     }

@@ -162,7 +162,7 @@ export class TalkingHeadMesh extends Mesh {
 
     /**
      * Leaves out of deformation, sort and drawing the splats that change no pixel of the scene's cameras by half a step of an
-     * 8-bit display. Starts a second after the head is first shown; while a camera comes to a side that was not looked at
+     * 8-bit display. Starts when the head has been shown for 30 frames; while a camera comes to a side that was not looked at
      * before, while it is inside the head, and while a mirror or a render target looks on, everything is drawn.
      */
     public get levelOfDetail(): boolean {

@@ -1,5 +1,8 @@
 import { assertShape } from '../core/index.js';
 
+/** Share of a pixel's colour, 0..1, below which nothing is seen: half a step of an 8-bit display. */
+export const VISIBLE_SHARE: number = 0.5 / 255;
+
 /** A view of a head, as far as it decides which splats it reaches. */
 export interface ReachView {
     /** From the head's centre to the camera, head space, length 1. */
@@ -19,9 +22,9 @@ export interface ReachCell {
 /** Cells around the sphere: neighbours are 11 degrees apart or more, and no direction is further than 10 degrees from a cell. */
 const DIRECTIONS = 256;
 /** A view takes the cells within this angle: three on average, two at least; what parallax uncovers between them, one of them saw. */
-const JOIN_DEGREES = 13;
+const JOIN_COSINE = Math.cos((13 * Math.PI) / 180);
 /** A cell that was taken stays until the view is this far away, so that a view on a border does not switch to and fro. */
-const LEAVE_DEGREES = 16;
+const LEAVE_COSINE = Math.cos((16 * Math.PI) / 180);
 /** Distances of cells are powers of this: perspective changes what hides what. */
 const DISTANCE_STEP = 1.5;
 /** Octaves that a cell may be finer than the view and still stay. */
@@ -43,6 +46,8 @@ export class ReachCells {
     /** Reached splats by cell, in order of last use. */
     readonly #measured: Map<string, Uint8Array> = new Map();
     #wanted: Map<string, ReachCell> = new Map();
+    /** What {@link lookFrom} was last told: a camera that stands still asks for nothing new. */
+    #views: readonly ReachView[] | null | undefined;
     #isEverything = true;
     #kept: Uint8Array | null = null;
     #keptKey = '';
@@ -76,6 +81,8 @@ export class ReachCells {
      * @param views - null where something looks from who knows where: then everything is kept.
      */
     public lookFrom(views: readonly ReachView[] | null): void {
+        if (this.#views !== undefined && areSame(views, this.#views)) return;
+        this.#views = views && [...views];
         const wanted = new Map<string, ReachCell>();
         for (const view of views ?? []) {
             const staying = [...this.#wanted.values()].filter((cell) => mayStay(cell.view, view));
@@ -117,9 +124,10 @@ export class ReachCells {
         // The finer power of two: a finer picture is reached by more splats, not fewer.
         const octave = Math.ceil(Math.log2(pixelsPerMetre));
         const step = Math.round(Math.log(distance) / Math.log(DISTANCE_STEP));
+        const at = (index: number): number => this.#directions[index] as number;
         for (let k = 0; k < DIRECTIONS; k++) {
-            const [x, y, z] = this.#directions.subarray(k * 3, k * 3 + 3) as unknown as [number, number, number];
-            if (x * direction[0] + y * direction[1] + z * direction[2] < cosine(JOIN_DEGREES)) continue;
+            const [x, y, z] = [at(k * 3), at(k * 3 + 1), at(k * 3 + 2)];
+            if (x * direction[0] + y * direction[1] + z * direction[2] < JOIN_COSINE) continue;
             cells.push({
                 key: `${k} ${octave} ${step}`,
                 view: { direction: [x, y, z], distance: DISTANCE_STEP ** step, pixelsPerMetre: 2 ** octave },
@@ -155,20 +163,31 @@ function mayStay(cell: ReachView, view: ReachView): boolean {
     const [a, b] = [cell.direction, view.direction];
     const octaves = Math.log2(cell.pixelsPerMetre / view.pixelsPerMetre);
     return (
-        a[0] * b[0] + a[1] * b[1] + a[2] * b[2] > cosine(LEAVE_DEGREES) &&
+        a[0] * b[0] + a[1] * b[1] + a[2] * b[2] > LEAVE_COSINE &&
         octaves >= 0 &&
         octaves < LEAVE_OCTAVES &&
         Math.abs(Math.log(cell.distance / view.distance)) < Math.log(DISTANCE_STEP)
     );
 }
 
+function areSame(a: readonly ReachView[] | null, b: readonly ReachView[] | null): boolean {
+    if (a === null || b === null) return a === b;
+    return (
+        a.length === b.length &&
+        a.every((view, k) => {
+            const other = b[k] as ReachView;
+            return (
+                view.distance === other.distance &&
+                view.pixelsPerMetre === other.pixelsPerMetre &&
+                view.direction.every((value, axis) => value === other.direction[axis])
+            );
+        })
+    );
+}
+
 /** Whether two cells differ at most in distance and pixels. */
 function isSameWay(a: ReachCell, b: ReachCell): boolean {
     return a.view.direction.every((value, axis) => value === b.view.direction[axis]);
-}
-
-function cosine(degrees: number): number {
-    return Math.cos((degrees * Math.PI) / 180);
 }
 
 /** Directions spread evenly over the sphere `[count, 3]`: equal steps in height, golden angle around. */

@@ -80,11 +80,12 @@ fn main(input : VertexInputs) -> FragmentInputs {
 #else
             var colour = shColour(i, normalize(splat.mean - uniforms.cameraInHead.xyz));
 #endif
-#ifdef SPLAT_LINEAR_OUTPUT
-            colour = pow(colour, vec3f(2.2));
-#endif
 #ifdef FOG
             colour = mix(uniforms.vFogColor, colour, fogFactor(length(view.xyz)));
+#endif
+            // After the fog: its colour is an sRGB value too.
+#ifdef SPLAT_LINEAR_OUTPUT
+            colour = pow(colour, vec3f(2.2));
 #endif
             vertexOutputs.splatColour = colour;
             let worldPos = uniforms.headToWorld * vec4f(splat.mean, 1.0);

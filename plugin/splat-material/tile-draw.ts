@@ -100,12 +100,17 @@ export class TileDraw {
     /** Compiles sort and rasterizer. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. */
     public static async createAsync(options: TileDrawOptions): Promise<TileDraw> {
         const arena = new GpuArena(options.device, `${options.name} tiles`);
-        const [sorter, rasterizer] = await Promise.all([
-            // 23 depth bits: with 15 the order alone would cost more than all rounding.
-            DepthSorter.createAsync({ ...options, arena, precision: 'fine' }),
-            TileRasterizer.createAsync({ ...options, hasDepth: true }),
-        ]);
-        return new TileDraw(options, arena, sorter, rasterizer);
+        try {
+            const [sorter, rasterizer] = await Promise.all([
+                // 23 depth bits: with 15 the order alone would cost more than all rounding.
+                DepthSorter.createAsync({ ...options, arena, precision: 'fine' }),
+                TileRasterizer.createAsync({ ...options, hasDepth: true }),
+            ]);
+            return new TileDraw(options, arena, sorter, rasterizer);
+        } catch (error) {
+            arena.dispose();
+            throw error;
+        }
     }
 
     /** Says that the posed splats have changed, so that every order and every picture is out of date. */

@@ -6,6 +6,7 @@ import { tryBabylon, type NodeEngineAttempt } from '../helpers/babylon-node.js';
 import { lookAt } from '../helpers/look-at.js';
 import { makeHead } from '../helpers/make-head.js';
 import { stageFor, untilReadyAsync } from '../helpers/stage.js';
+import { agreement } from '../helpers/tile-stage.js';
 import { SteppedContext } from '../helpers/stepped-context.js';
 
 const SIZE = 128;
@@ -72,12 +73,12 @@ it('computes poses at the feature rate and shows, at the display rate, what exac
     const featureFrames = ((FRAMES - SET_UP_FRAMES) * 25) / DISPLAY_RATE;
     expect(Math.abs(deformations - featureFrames)).toBeLessThanOrEqual(1);
 
-    const moved = psnrBetween(pictures[0] as Uint8Array, pictures[FRAMES / 2] as Uint8Array);
+    const moved = agreement(pictures[0] as Uint8Array, pictures[FRAMES / 2] as Uint8Array);
     for (let k = 5; k < FRAMES; k += 6) {
         expect(features[k]).toHaveLength(32);
         head.poseAt(features[k] as Float32Array, asset.expression.neutral);
         await host.renderAsync(scene);
-        const exact = psnrBetween(await host.readPixelsAsync(), pictures[k] as Uint8Array);
+        const exact = agreement(await host.readPixelsAsync(), pictures[k] as Uint8Array);
         expect(exact).toBeGreaterThan(55);
         expect(exact).toBeGreaterThan(moved + 10);
     }
@@ -90,9 +91,4 @@ function shownFeature(
     const { timeline, frame, share } = segment;
     const [from, to] = [timeline.featureOf(frame), timeline.featureOf(frame + 1)];
     return from.map((value, i) => value + share * ((to[i] as number) - value));
-}
-
-function psnrBetween(a: Uint8Array, b: Uint8Array): number {
-    const square = a.reduce((sum, value, k) => sum + (value - (b[k] as number)) ** 2, 0) / a.length;
-    return -10 * Math.log10(square / 255 ** 2);
 }

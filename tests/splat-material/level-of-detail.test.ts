@@ -10,6 +10,7 @@ import { someAudioFeature } from '../helpers/head-of.js';
 import { lookAt } from '../helpers/look-at.js';
 import { makeHead } from '../helpers/make-head.js';
 import { stageFor, untilReadyAsync } from '../helpers/stage.js';
+import { agreement } from '../helpers/tile-stage.js';
 
 const SIZE = 128;
 const SPLATS = 4000;
@@ -75,11 +76,6 @@ async function pictureAsync(host: NodeEngine): Promise<Uint8Array> {
     return host.readPixelsAsync();
 }
 
-function psnrBetween(a: Uint8Array, b: Uint8Array): number {
-    const square = a.reduce((sum, value, k) => sum + (value - (b[k] as number)) ** 2, 0) / a.length;
-    return -10 * Math.log10(square / 255 ** 2);
-}
-
 describe('level of detail', () => {
     it('leaves out what no pixel needs, and no picture shows it, from measured sides and new ones, speaking', async ({
         skip,
@@ -100,9 +96,9 @@ describe('level of detail', () => {
         head.levelOfDetail = true;
         for (const [k, yaw] of yaws.entries()) {
             // At once, whatever is measured: a new side shows everything, until it is.
-            expect(psnrBetween(await look(yaw, k), full[k] as Uint8Array)).toBeGreaterThan(50);
+            expect(agreement(await look(yaw, k), full[k] as Uint8Array)).toBeGreaterThan(50);
             await drawUntilAsync(host, 'fewer splats', () => head.drawnSplatCount < 0.85 * SPLATS);
-            expect(psnrBetween(await pictureAsync(host), full[k] as Uint8Array)).toBeGreaterThan(50);
+            expect(agreement(await pictureAsync(host), full[k] as Uint8Array)).toBeGreaterThan(50);
         }
     });
 
@@ -136,7 +132,7 @@ describe('level of detail', () => {
         expect(head.rendererInfo.rasterizer).toBe('tile');
         const reduced = await pictureAsync(host);
         head.levelOfDetail = false;
-        expect(psnrBetween(reduced, await pictureAsync(host))).toBeGreaterThan(50);
+        expect(agreement(reduced, await pictureAsync(host))).toBeGreaterThan(50);
         for (let frame = 0; frame < 40; frame++) await host.renderAsync(scene);
         expect(head.drawnSplatCount).toBe(SPLATS);
         head.levelOfDetail = true;

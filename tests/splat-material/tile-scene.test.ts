@@ -83,6 +83,11 @@ describe('a high-dynamic-range pipeline', () => {
         // Encoded twice or never, it would be 30 or more off.
         for (const channel of [0, 1, 2])
             expect(Math.abs((middle(tiles)[channel] as number) - (middle(plain)[channel] as number))).toBeLessThan(4);
+        Object.assign(scene, { fogMode: Scene.FOGMODE_EXP2, fogDensity: 1.2, fogColor: new Color3(0.9, 0.9, 1) });
+        const fogged = await bothPictures(made);
+        expect(agreement(fogged.tiles, fogged.quads)).toBeGreaterThan(40);
+        expect(agreement(fogged.quads, quads)).toBeLessThan(25);
+        scene.fogMode = Scene.FOGMODE_NONE;
         scene.imageProcessingConfiguration.toneMappingEnabled = true;
         const mapped = await bothPictures(made);
         expect(agreement(mapped.tiles, mapped.quads)).toBeGreaterThan(40);

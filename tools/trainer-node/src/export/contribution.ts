@@ -1,12 +1,13 @@
 import { BRANCH_NAMES, type BranchName } from '../../../../plugin/core/index.js';
+import { VISIBLE_SHARE } from '../../../../plugin/densify/index.js';
 import type { Dataset } from '../dataset/dataset.js';
 import type { Engine } from '../native/engine.js';
 
 /** Training views that decide whether a splat is ever seen. */
 const VIEWS = 120;
 
-/** A splat that never weighs this much (alpha * T) in any training view is not shipped: half a step of an 8-bit picture. */
-export const CONTRIBUTION_MIN: number = 0.5 / 255;
+/** A splat that never weighs this much (alpha * T) in any training view is not shipped. */
+export const CONTRIBUTION_MIN: number = VISIBLE_SHARE;
 
 /**
  * Training frames, evenly spread, by rising index.
