@@ -37,3 +37,5 @@ export {
 } from './voice.js';
 export { decodeWav, encodeWav, type WavClip } from './wav.js';
 export { WINDOW_SIZE, windowOf } from './windows.js';
+export type { GameSound, KnownSound, RoutedSound, SoundHost } from './voice/sound-host.js';
+export type { SpeechChunk, SpeechRequest, SpeechSource, SpokenWord } from './voice/speech-source.js';

@@ -1,8 +1,8 @@
 /**
  * Stable failure codes. A code never changes its meaning; the message may be reworded.
  *
- * `ASSET_*` concern a `.glb`, `DATASET_*` a training folder, `GPU_*` the WebGPU device, `AUDIO_*` sound,
- * `NATIVE_*` the training library, `CHECKPOINT_*` saved training state.
+ * `ASSET_*` concern a `.glb`, `DATASET_*` a training folder, `GPU_*` the WebGPU device, `AUDIO_*` sound, `SPEECH_*` a
+ * speech service, `NATIVE_*` the training library, `CHECKPOINT_*` saved training state.
  */
 export type PgsErrorCode =
     | 'ASSET_FORMAT'
@@ -16,6 +16,7 @@ export type PgsErrorCode =
     | 'AUDIO_FORMAT'
     | 'AUDIO_UNAVAILABLE'
     | 'ENCODER_UNSUPPORTED'
+    | 'SPEECH_SOURCE'
     | 'GPU_UNAVAILABLE'
     | 'GPU_LIMIT'
     | 'GPU_LOST'
