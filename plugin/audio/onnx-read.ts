@@ -94,6 +94,15 @@ export function readOnnxChain(bytes: Uint8Array): OnnxChain {
     return { inputShape: readShape(input), outputShape: readShape(output), layers, metadata: readMetadata(model) };
 }
 
+/**
+ * The `metadata_props` of any ONNX file, whatever its operators; the graph is not looked into.
+ *
+ * @throws PgsError `ENCODER_UNSUPPORTED` - damaged, or not an ONNX file.
+ */
+export function readOnnxMetadata(bytes: Uint8Array): Readonly<Record<string, string>> {
+    return readMetadata(protoFields(bytes));
+}
+
 function readLayer(op: string, tensors: readonly (Tensor | undefined)[], attributes: Attributes): OnnxLayer {
     switch (op) {
         case 'Conv':
