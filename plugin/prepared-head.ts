@@ -1,6 +1,6 @@
 import { Observable } from '@babylonjs/core/Misc/observable.js';
 import type { Scene } from '@babylonjs/core/scene.js';
-import { TsEncoder, Voice, type ContextSource } from './audio/index.js';
+import { Voice, type ContextSource } from './audio/index.js';
 import { decodeHead, type HeadAsset } from './core/index.js';
 import type { FeaturePrecision } from './deformer/index.js';
 import type { RasterizerChoice } from './rasterizer-choice.js';
@@ -44,7 +44,7 @@ export async function prepareTalkingHeadAsync(
     const asset = isBytes(source) ? decodeHead(source instanceof Uint8Array ? source : new Uint8Array(source)) : source;
     const voice = await Voice.createAsync({
         frontEnd: asset.audio,
-        encoder: TsEncoder.fromOnnx(asset.encoderOnnx),
+        encoder: asset.encoderOnnx,
         createObservable: <T>() => new Observable<T>(),
         ...(options.audioContext === undefined ? {} : { audioContext: options.audioContext }),
     });

@@ -1,8 +1,9 @@
 import { AUDIO_FEAT_DIM, PgsError, assertFinite } from '../core/index.js';
 import { GLIDE_SECONDS, smooth } from './lip-rest.js';
+import type { FramePlace, SpokenTimeline } from './spoken-timeline.js';
 
 /** f_a over the time of one clip. */
-export class FeatureTimeline {
+export class FeatureTimeline implements SpokenTimeline {
     /** `[frameCount, AUDIO_FEAT_DIM]`. */
     public readonly features: Float32Array;
     public readonly frameCount: number;
@@ -12,13 +13,22 @@ export class FeatureTimeline {
     public readonly rest: Float32Array;
     /** Length of the clip, s. */
     public readonly duration: number;
+    /** Loudness of each frame, 0..1. */
+    public readonly energy: Float32Array;
 
     /**
      * @param features - `[F, AUDIO_FEAT_DIM]`; kept, not copied.
      * @param duration - s; the last frame may reach beyond it.
+     * @param energy - loudness of each frame, 0..1; kept. Default: none.
      * @throws PgsError `ENCODER_UNSUPPORTED` - no whole frames, or NaN: the encoder is broken.
      */
-    public constructor(features: Float32Array, fps: number, duration: number, rest: Float32Array) {
+    public constructor(
+        features: Float32Array,
+        fps: number,
+        duration: number,
+        rest: Float32Array,
+        energy: Float32Array = new Float32Array(features.length / AUDIO_FEAT_DIM),
+    ) {
         const frameCount = features.length / AUDIO_FEAT_DIM;
         if (
             !Number.isInteger(frameCount) ||
@@ -44,16 +54,10 @@ export class FeatureTimeline {
         this.fps = fps;
         this.duration = duration;
         this.rest = rest;
+        this.energy = energy;
     }
 
-    /**
-     * Between which two frames a time of the clip lies.
-     *
-     * @param time - s.
-     * @returns the frame before, the share of the one after, 0..1; null outside the clip and where it has no two frames, so
-     *   that {@link sample} is more than a line between two frames.
-     */
-    public segmentAt(time: number): { readonly frame: number; readonly share: number } | null {
+    public segmentAt(time: number): FramePlace | null {
         const position = time * this.fps - 0.5;
         const isBetween = position >= 0 && position < this.frameCount - 1 && time >= 0 && time <= this.duration;
         if (!isBetween) return null;
@@ -61,19 +65,11 @@ export class FeatureTimeline {
         return { frame, share: position - frame };
     }
 
-    /** f_a of a frame `[AUDIO_FEAT_DIM]`, not to be changed. */
     public featureOf(frame: number): Float32Array {
         return this.features.subarray(frame * AUDIO_FEAT_DIM, (frame + 1) * AUDIO_FEAT_DIM);
     }
 
-    /**
-     * Feature at a time of the clip: frame k is centred at (k + 0.5) / fps, and between centres it is interpolated
-     * linearly (a step at frame borders would shift the lips by half a frame on average). Before the clip it glides in
-     * from rest, after it back to rest, over 120 ms.
-     *
-     * @param time - s; any finite number.
-     * @param out - `[AUDIO_FEAT_DIM]`, written whole.
-     */
+    /** As everywhere; before the clip it glides in from rest, after it back to rest, over 120 ms. */
     public sample(time: number, out: Float32Array): void {
         const position = Math.min(this.frameCount - 1, Math.max(0, time * this.fps - 0.5));
         const k = Math.min(Math.floor(position), Math.max(0, this.frameCount - 2));
@@ -88,5 +84,9 @@ export class FeatureTimeline {
             const rest = this.rest[i] as number;
             out[i] = rest + speech * (spoken - rest);
         }
+    }
+
+    public energyAt(time: number): number {
+        return this.energy[Math.floor(time * this.fps)] ?? 0;
     }
 }

@@ -3,6 +3,8 @@ import { FEATURE_RATE } from './resampler.js';
 
 /** Samples between two feature frames: 10 ms. */
 export const HOP = 160;
+/** Rate of f_a in a clip: one a video frame, 25 a second. */
+export const FEATURE_FPS: number = FEATURE_RATE / (HOP * HOPS_PER_FRAME);
 /** Samples under the Hann window of a feature frame: 25 ms. */
 export const FRAME_LENGTH = 400;
 export const FFT_SIZE = 512;

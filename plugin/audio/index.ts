@@ -10,7 +10,15 @@ export {
     type EncoderWeights,
 } from './encoder-weights.js';
 export { FeatureTimeline } from './feature-timeline.js';
-export { DEFAULT_FRONT_END, FRAME_LENGTH, HOP, LOG_FLOOR, PRIOR_SECONDS, assertFrontEnd } from './front-end.js';
+export {
+    DEFAULT_FRONT_END,
+    FEATURE_FPS,
+    FRAME_LENGTH,
+    HOP,
+    LOG_FLOOR,
+    PRIOR_SECONDS,
+    assertFrontEnd,
+} from './front-end.js';
 export { speechGain } from './level.js';
 export { GLIDE_SECONDS, LipGlide, restFeature } from './lip-rest.js';
 export { LogMelStream, melBank, melFrameCount, type MelFilter } from './log-mel.js';
@@ -18,8 +26,8 @@ export { CausalNormaliser, estimatePrior, isVoiced, silenceRow, type Normalisati
 export { SimpleObservable, type ObservableLike } from './observable.js';
 export { writeEncoderOnnx } from './onnx-write.js';
 export { FEATURE_RATE, Resampler, resample } from './resampler.js';
-export type { ContextSource } from './sound-output.js';
-export { FEATURE_FPS, analyseClip, type AnalyseOptions } from './speech-analyser.js';
+export type { ContextSource } from './voice/sound-output.js';
+export { analyseClip, type AnalyseOptions } from './speech-analyser.js';
 export {
     computeLogMel,
     computeSpeechFeatures,
@@ -27,14 +35,11 @@ export {
     type LogMel,
     type SpeechFeatures,
 } from './speech-features.js';
-export {
-    Voice,
-    type PlayOptions,
-    type VoiceEnd,
-    type SpokenSegment,
-    type VoiceMetrics,
-    type VoiceOptions,
-} from './voice.js';
+export type { VoiceLatency } from './voice/speaker.js';
+export { Voice, type EngineSound, type PlayOptions, type VoiceOptions } from './voice/voice.js';
+export type { SpokenSegment } from './voice/lips.js';
+export type { VoiceEnd } from './voice/voice-events.js';
+export type { VoiceMetrics } from './voice/voice-metrics.js';
 export { decodeWav, encodeWav, type WavClip } from './wav.js';
 export { WINDOW_SIZE, windowOf } from './windows.js';
 export type { GameSound, KnownSound, RoutedSound, SoundHost } from './voice/sound-host.js';

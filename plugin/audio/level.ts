@@ -1,11 +1,11 @@
 /** Mean power of active speech, 60 Hz to 1 kHz, that every clip is scaled to: -23 dBFS, so that one set of statistics fits any recording. */
-const REFERENCE_POWER = 10 ** (-23 / 10);
+export const REFERENCE_POWER: number = 10 ** (-23 / 10);
 /** Blocks weaker than this share of the active mean are pauses: -15 dB. */
-const RELATIVE_GATE = 10 ** (-15 / 10);
+export const RELATIVE_GATE: number = 10 ** (-15 / 10);
 /** A clip whose active mean is below -60 dBFS holds no speech; amplifying it would make lips dance to hiss. */
-const SILENCE_POWER = 1e-6;
+export const SILENCE_POWER = 1e-6;
 /** Block of the level meter: 20 ms at 16 kHz. */
-const BLOCK = 320;
+export const LEVEL_BLOCK = 320;
 const MAX_ROUNDS = 16;
 /**
  * One-pole coefficients at 16 kHz, 1 - exp(-2 pi f / 16000). Vowels carry the level of speech, between 60 Hz and 1 kHz.
@@ -49,22 +49,44 @@ function activePower(samples: Float32Array): number {
     return level;
 }
 
-function blockPowers(samples: Float32Array): Float64Array {
-    const powers = new Float64Array(Math.ceil(samples.length / BLOCK));
-    let dc = 0;
-    let once = 0;
-    let twice = 0;
-    for (let b = 0; b < powers.length; b++) {
-        const end = Math.min(samples.length, (b + 1) * BLOCK);
-        let sum = 0;
-        for (let i = b * BLOCK; i < end; i++) {
-            const sample = samples[i] as number;
-            dc += DC_PASS * (sample - dc);
-            once += LOW_PASS * (sample - dc - once);
-            twice += LOW_PASS * (once - twice);
-            sum += twice * twice;
-        }
-        powers[b] = sum / (end - b * BLOCK);
-    }
+function blockPowers(samples: Float32Array): number[] {
+    const powers: number[] = [];
+    const meter = new BlockMeter();
+    for (const sample of samples) if (meter.add(sample)) powers.push(meter.power);
+    if (meter.flush()) powers.push(meter.power);
     return powers;
+}
+
+/** Mean power of blocks of {@link LEVEL_BLOCK} samples at 16 kHz, 60 Hz to 1 kHz, one sample at a time. */
+export class BlockMeter {
+    /** Of the block that was completed last. */
+    public power = 0;
+    private dc = 0;
+    private once = 0;
+    private twice = 0;
+    private sum = 0;
+    private count = 0;
+
+    /** Samples until the block that is under way is complete, 1..{@link LEVEL_BLOCK}. */
+    public get missing(): number {
+        return LEVEL_BLOCK - this.count;
+    }
+
+    /** @returns whether this sample completed a block. */
+    public add(sample: number): boolean {
+        this.dc += DC_PASS * (sample - this.dc);
+        this.once += LOW_PASS * (sample - this.dc - this.once);
+        this.twice += LOW_PASS * (this.once - this.twice);
+        this.sum += this.twice * this.twice;
+        return ++this.count === LEVEL_BLOCK && this.flush();
+    }
+
+    /** Completes a block early, at the end of a clip. @returns whether there was any sample in it. */
+    public flush(): boolean {
+        if (this.count === 0) return false;
+        this.power = this.sum / this.count;
+        this.sum = 0;
+        this.count = 0;
+        return true;
+    }
 }

@@ -30,15 +30,20 @@ export type Normalisation = AudioFrontEnd['normalisation'];
  */
 export class CausalNormaliser {
     private readonly normalisation: Normalisation;
+    private readonly maxWeight: number;
     private readonly sums: Float64Array = new Float64Array(MEL_BANDS);
     private readonly squares: Float64Array = new Float64Array(MEL_BANDS);
     private readonly mean: Float64Array = new Float64Array(MEL_BANDS);
     private readonly inverseStd: Float64Array = new Float64Array(MEL_BANDS);
     private weight = 0;
 
-    /** @param normalisation - a valid prior; `assertFrontEnd` checks it. */
-    public constructor(normalisation: Normalisation) {
+    /**
+     * @param normalisation - a valid prior; `assertFrontEnd` checks it.
+     * @param memorySeconds - voiced sound that is remembered, s; a stream that goes on for hours may change its speaker.
+     */
+    public constructor(normalisation: Normalisation, memorySeconds: number = Number.POSITIVE_INFINITY) {
         this.normalisation = normalisation;
+        this.maxWeight = memorySeconds * FRAME_RATE;
         this.reset();
     }
 
@@ -69,11 +74,12 @@ export class CausalNormaliser {
     }
 
     private update(mel: Float32Array, row: number): void {
-        this.weight++;
+        const kept = Math.min(1, this.maxWeight / (this.weight + 1));
+        this.weight = kept * this.weight + 1;
         for (let band = 0; band < MEL_BANDS; band++) {
             const value = mel[row + band] as number;
-            const sum = (this.sums[band] as number) + value;
-            const square = (this.squares[band] as number) + value * value;
+            const sum = kept * (this.sums[band] as number) + value;
+            const square = kept * (this.squares[band] as number) + value * value;
             const mean = sum / this.weight;
             this.sums[band] = sum;
             this.squares[band] = square;

@@ -14,17 +14,18 @@ const KAISER_BETA = 8;
 const MAX_PHASES = 2048;
 
 /**
- * Streaming band-limited resampler to {@link FEATURE_RATE}: a Kaiser-windowed sinc in polyphase form.
+ * Streaming band-limited resampler, to {@link FEATURE_RATE} where nothing else is asked: a Kaiser-windowed sinc in polyphase form.
  *
  * The output does not depend on how the input is cut into chunks, to the last bit, and it has no delay: output sample m
- * is the sound at m / 16000 s. n input samples give ceil(n * 16000 / inputRate) output samples after {@link flush}.
+ * is the sound at m / outputRate s. n input samples give ceil(n * outputRate / inputRate) output samples after {@link flush}.
  * The browser's own decode-time resamplers differ from one another by more than the features tolerate (0.17 rms in
  * log-mel), so training and run time both use this one.
  *
- * Returned arrays are views of memory that the next call overwrites (or the input itself at 16 kHz).
+ * Returned arrays are views of memory that the next call overwrites (or the input itself where the rates are equal).
  */
 export class Resampler {
     public readonly inputRate: number;
+    public readonly outputRate: number;
     private readonly phases: number;
     private readonly step: number;
     private readonly half: number;
@@ -39,22 +40,24 @@ export class Resampler {
     private phase = 0;
     private output: Float32Array = new Float32Array(0);
 
-    /** @throws PgsError `AUDIO_FORMAT` - a rate outside 8..192 kHz, or so odd that it has no small ratio to 16 kHz. */
-    public constructor(inputRate: number) {
+    /** @throws PgsError `AUDIO_FORMAT` - a rate outside 8..192 kHz, or two so odd that they have no small ratio. */
+    public constructor(inputRate: number, outputRate: number = FEATURE_RATE) {
         assertSampleRate('Resampler', inputRate);
+        assertSampleRate('Resampler', outputRate);
         this.inputRate = inputRate;
-        const divisor = greatestCommonDivisor(FEATURE_RATE, inputRate);
-        this.phases = FEATURE_RATE / divisor;
+        this.outputRate = outputRate;
+        const divisor = greatestCommonDivisor(outputRate, inputRate);
+        this.phases = outputRate / divisor;
         this.step = inputRate / divisor;
         if (this.phases > MAX_PHASES) {
             throw new PgsError(
                 'AUDIO_FORMAT',
                 `Resampler: expected a usual sample rate, got ${inputRate} Hz (ratio ${this.phases}/${this.step} to ` +
-                    `${FEATURE_RATE} Hz). Convert the sound to 16, 24, 44.1 or 48 kHz first.`,
+                    `${outputRate} Hz). Convert the sound to 16, 24, 44.1 or 48 kHz first.`,
             );
         }
         // Cut-off in cycles per input sample, times two: the scale of the sinc.
-        const bandwidth = CUTOFF * Math.min(1, FEATURE_RATE / inputRate);
+        const bandwidth = CUTOFF * Math.min(1, outputRate / inputRate);
         const halfWidth = HALF_ZERO_CROSSINGS / bandwidth;
         this.half = Math.ceil(halfWidth);
         this.table = this.isIdentity ? new Float32Array(0) : kernelTable(this.phases, this.half, bandwidth, halfWidth);
@@ -62,7 +65,7 @@ export class Resampler {
     }
 
     private get isIdentity(): boolean {
-        return this.inputRate === FEATURE_RATE;
+        return this.inputRate === this.outputRate;
     }
 
     /** Forgets all sound, as if newly made. */

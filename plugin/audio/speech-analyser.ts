@@ -1,9 +1,9 @@
-import { AUDIO_FEAT_DIM, HOPS_PER_FRAME, type AudioFrontEnd } from '../core/index.js';
+import { AUDIO_FEAT_DIM, HOPS_PER_FRAME, MEL_BANDS, type AudioFrontEnd } from '../core/index.js';
 import type { AudioEncoder } from './encoder.js';
+import { energyOf } from './energy.js';
 import { FeatureTimeline } from './feature-timeline.js';
-import { HOP } from './front-end.js';
+import { FEATURE_FPS } from './front-end.js';
 import { restFeature } from './lip-rest.js';
-import { FEATURE_RATE } from './resampler.js';
 import { speechFeatureSteps, type SpeechFeatures } from './speech-features.js';
 import { WINDOW_SIZE, windowOf } from './windows.js';
 
@@ -14,8 +14,6 @@ export interface AnalyseOptions {
     readonly signal?: AbortSignal;
 }
 
-/** Rate of f_a: one a video frame of the features' hop, 25 a second. */
-export const FEATURE_FPS: number = FEATURE_RATE / (HOP * HOPS_PER_FRAME);
 /** Work between two pauses for the page, ms: half of a 60 Hz frame. */
 const SLICE_MS = 8;
 /** Windows encoded in one call. */
@@ -41,6 +39,9 @@ export async function analyseClip(
     const features = await featuresOf(samples, sampleRate, frontEnd, options, pause);
     const frameCount = Math.ceil(features.frames / HOPS_PER_FRAME);
     const audioFeat = new Float32Array(frameCount * AUDIO_FEAT_DIM);
+    const energy = Float32Array.from({ length: frameCount }, (_, k) =>
+        energyOf(features.mel, Math.min(features.frames - 1, HOPS_PER_FRAME * k + 1) * MEL_BANDS),
+    );
     const windows = new Float32Array(BATCH * WINDOW_SIZE);
     for (let first = 0; first < frameCount; first += BATCH) {
         const count = Math.min(BATCH, frameCount - first);
@@ -66,6 +67,7 @@ export async function analyseClip(
         FEATURE_FPS,
         samples.length / sampleRate,
         await restFeature(frontEnd, encoder),
+        energy,
     );
 }
 

@@ -19,6 +19,17 @@ export function windowOf(
     out: Float32Array,
     silence: Float32Array,
 ): void {
+    windowFrom(features, frameCount, HOPS_PER_FRAME * k + WINDOW_FIRST, out, silence);
+}
+
+/** {@link windowOf} for the window that begins with feature frame `first`. */
+export function windowFrom(
+    features: Float32Array,
+    frameCount: number,
+    first: number,
+    out: Float32Array,
+    silence: Float32Array,
+): void {
     if (features.length < frameCount * MEL_BANDS || out.length < WINDOW_SIZE || silence.length !== MEL_BANDS) {
         throw new PgsError(
             'AUDIO_FORMAT',
@@ -26,7 +37,6 @@ export function windowOf(
                 `got ${features.length}, ${out.length} and ${silence.length}. Size the arrays by WINDOW_SIZE and computeSpeechFeatures.`,
         );
     }
-    const first = HOPS_PER_FRAME * k + WINDOW_FIRST;
     for (let column = 0; column < WINDOW_FRAMES; column++) {
         const h = first + column;
         const isInside = h >= 0 && h < frameCount;

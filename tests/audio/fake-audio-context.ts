@@ -3,6 +3,7 @@ export class FakeAudioContext extends EventTarget {
     public state: AudioContextState;
     public currentTime = 0;
     public outputLatency = 0.04;
+    public readonly sampleRate: number = 48000;
     public readonly destination: FakeNode;
     /** Every node made that is still connected to something. */
     public readonly nodes: FakeNode[] = [];
@@ -22,6 +23,10 @@ export class FakeAudioContext extends EventTarget {
 
     public createBufferSource(): FakeSource {
         return new FakeSource(this);
+    }
+
+    public createBuffer(channels: number, length: number, sampleRate: number): AudioBuffer {
+        return fakeBuffer(sampleRate, ...Array.from({ length: channels }, () => new Float32Array(length)));
     }
 
     public getOutputTimestamp(): { contextTime: number; performanceTime: number } {
@@ -92,15 +97,24 @@ class FakeGain extends FakeNode {
     };
 }
 
-class FakeSource extends FakeNode {
+export class FakeSource extends FakeNode {
     public buffer: AudioBuffer | null = null;
     public loop = false;
     public onended: (() => void) | null = null;
-    private startTime = Number.NaN;
+    public readonly playbackRate: { value: number; setValueAtTime(value: number): void } = {
+        value: 1,
+        setValueAtTime: (value: number): void => {
+            this.playbackRate.value = value;
+        },
+    };
+    /** Context time of the start, s; NaN when it does not sound. */
+    public startTime = Number.NaN;
+    public offset = 0;
     private stopTime = Number.POSITIVE_INFINITY;
 
-    public start(time: number): void {
+    public start(time: number, offset = 0): void {
         this.startTime = time;
+        this.offset = offset;
     }
 
     public stop(time: number = this.context.currentTime): void {
@@ -108,7 +122,8 @@ class FakeSource extends FakeNode {
     }
 
     public checkEnd(): void {
-        const end = this.loop ? Number.POSITIVE_INFINITY : this.startTime + (this.buffer?.duration ?? 0);
+        const length = ((this.buffer?.duration ?? 0) - this.offset) / this.playbackRate.value;
+        const end = this.loop ? Number.POSITIVE_INFINITY : this.startTime + length;
         if (!(this.context.currentTime >= Math.min(end, this.stopTime))) return;
         this.startTime = Number.NaN;
         this.stopTime = Number.NaN;
@@ -125,5 +140,6 @@ export function fakeBuffer(sampleRate: number, ...channels: Float32Array[]): Aud
         duration: length / sampleRate,
         numberOfChannels: channels.length,
         getChannelData: (c: number) => channels[c] as Float32Array,
+        copyToChannel: (samples: Float32Array, c: number) => channels[c]?.set(samples),
     } as unknown as AudioBuffer;
 }

@@ -1,0 +1,42 @@
+import { RingReader } from './sample-ring.js';
+
+/** Sound as it comes from the audio thread. */
+export interface FedSamples {
+    /** Mono. */
+    readonly samples: Float32Array;
+    /** Of them, samples that were lost before they could be read and are silence here. */
+    readonly lost: number;
+    /** Context frame of the first sample of the stream. */
+    readonly anchor: number;
+}
+
+/** What a tap posts to its port. */
+interface TapMessage {
+    readonly frame: number;
+    readonly samples: Float32Array;
+}
+
+/** A ring is looked at this often even where nothing wakes the reader, ms: then it sees that it was closed. */
+const LOOK_MS = 500;
+
+/** Reads a feed until closed. @returns what closes it. */
+export function readFeed(feed: MessagePort | SharedArrayBuffer, take: (fed: FedSamples) => void): () => void {
+    if (feed instanceof MessagePort) {
+        feed.onmessage = ({ data }: MessageEvent<TapMessage>): void =>
+            take({ samples: data.samples, lost: 0, anchor: data.frame });
+        return () => feed.close();
+    }
+    const reader = new RingReader(feed);
+    let isOpen = true;
+    const loop = async (): Promise<void> => {
+        while (isOpen) {
+            const { samples, lost } = reader.take();
+            if (samples.length > 0) take({ samples, lost, anchor: reader.anchor });
+            await reader.waitAsync(LOOK_MS);
+        }
+    };
+    void loop();
+    return () => {
+        isOpen = false;
+    };
+}

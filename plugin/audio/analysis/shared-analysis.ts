@@ -1,0 +1,97 @@
+import { PgsError } from '../../core/index.js';
+import { SpeechAnalysis } from './speech-analysis.js';
+
+/** What a voice holds of the shared analysis. */
+export interface AnalysisLease {
+    readonly analysis: SpeechAnalysis;
+    /** Why it runs in the page rather than in a worker; null where it does not. */
+    readonly warning: string | null;
+    release(): void;
+}
+
+interface Running {
+    readonly analysis: SpeechAnalysis;
+    readonly warning: string | null;
+}
+
+/** The one analysis of a page, for all voices: begun by the first that needs it, ended with the last. */
+export class SharedAnalysis {
+    static #running: Promise<Running> | undefined;
+    static #users: number | undefined;
+
+    /** @param workerUrl - address of `analysis-worker.js`, for pages whose policy forbids workers made from text. */
+    public static async acquireAsync(workerUrl?: string | URL): Promise<AnalysisLease> {
+        const running = SharedAnalysis.#running;
+        if (running === undefined || (await running).analysis.isBroken) {
+            // Whoever waits beside us finds the one that we begin.
+            if (SharedAnalysis.#running === running) {
+                SharedAnalysis.#running = startAsync(workerUrl);
+                SharedAnalysis.#users = 0;
+            }
+        }
+        const mine = SharedAnalysis.#running as Promise<Running>;
+        SharedAnalysis.#users = (SharedAnalysis.#users ?? 0) + 1;
+        let isHeld = true;
+        const { analysis, warning } = await mine;
+        return {
+            analysis,
+            warning,
+            release: () => {
+                if (!isHeld) return;
+                isHeld = false;
+                if (SharedAnalysis.#running !== mine) return;
+                SharedAnalysis.#users = (SharedAnalysis.#users ?? 1) - 1;
+                if (SharedAnalysis.#users > 0) return;
+                SharedAnalysis.#running = undefined;
+                analysis.dispose();
+            },
+        };
+    }
+}
+
+async function startAsync(workerUrl: string | URL | undefined): Promise<Running> {
+    if (typeof Worker === 'undefined') return { analysis: await startInPageAsync(), warning: null };
+    try {
+        return { analysis: await startWorkerAsync(workerUrl), warning: null };
+    } catch (error) {
+        const warning =
+            `audio analysis: expected a worker, got "${(error as Error).message}". Speech is analysed in the page and costs it time. ` +
+            'Where a content security policy forbids "worker-src blob:", pass the address of analysis-worker.js as workerUrl.';
+        return { analysis: await startInPageAsync(), warning };
+    }
+}
+
+async function startInPageAsync(): Promise<SpeechAnalysis> {
+    const { startLocalAnalysis } = await import('./local-host.js');
+    return startLocalAnalysis();
+}
+
+async function startWorkerAsync(url: string | URL | undefined): Promise<SpeechAnalysis> {
+    const worker = url === undefined ? await inlineWorkerAsync() : new Worker(url, { name: WORKER_NAME });
+    const analysis = new SpeechAnalysis(worker, 'worker', () => worker.terminate());
+    // A worker that cannot be loaded says so with an event, and only then; one that runs answers.
+    await new Promise<void>((resolve, reject) => {
+        worker.onerror = (event) => reject(new Error(event.message || 'the worker could not be loaded'));
+        const onReady = (): void => {
+            worker.removeEventListener('message', onReady);
+            resolve();
+        };
+        worker.addEventListener('message', onReady);
+        worker.postMessage({ type: 'hello' });
+    });
+    worker.onerror = (event) =>
+        analysis.fail(
+            new PgsError(
+                'AUDIO_UNAVAILABLE',
+                `audio analysis: expected a running worker, got "${event.message}". Load the head again.`,
+            ),
+        );
+    return analysis;
+}
+
+async function inlineWorkerAsync(): Promise<Worker> {
+    const { default: InlineWorker } = await import('./analysis-worker.ts?worker&inline');
+    return new InlineWorker({ name: WORKER_NAME });
+}
+
+const WORKER_NAME = 'pgstalker audio analysis';

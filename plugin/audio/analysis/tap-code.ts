@@ -1,0 +1,73 @@
+/** Name under which the tap is registered with a context. */
+export const TAP_NAME = 'pgstalker-tap';
+
+/**
+ * The tap: an audio worklet that hands on what flows into it as mono, four quanta (11 ms) at a time.
+ *
+ * It is text, because a worklet module must have an address of its own, and bundlers differ in what they make of one in a library;
+ * text can be made into a Blob anywhere. It mixes down and copies, nothing else, and depends on nothing.
+ *
+ * Option `memory`: a ring of `sample-ring.ts`. Without it, it waits for a message `{port}`, a MessagePort to the analysis, which is told
+ * `{frame, samples}`. Any other message ends it.
+ */
+export const TAP_CODE: string = `
+const QUANTA = 4;
+class Tap extends AudioWorkletProcessor {
+    constructor({ processorOptions: { memory } }) {
+        super();
+        this.port.onmessage = ({ data }) => {
+            if (data.port) this.out = data.port;
+            else this.isOver = true;
+        };
+        if (memory) {
+            this.header = new Int32Array(memory, 0, 4);
+            this.ring = new Float32Array(memory, 16);
+        }
+        this.quanta = 0;
+        this.held = new Float32Array(0);
+        this.count = 0;
+    }
+    process([channels]) {
+        if (this.isOver) return false;
+        if (!this.header && !this.out) return true;
+        const length = channels[0] ? channels[0].length : 128;
+        if (this.quanta === 0) {
+            this.anchor = currentFrame;
+            if (this.header) {
+                Atomics.store(this.header, 1, currentFrame | 0);
+                Atomics.store(this.header, 2, Math.floor(currentFrame / 4294967296));
+            }
+        }
+        this.quanta++;
+        this.mix(channels, length);
+        if (this.quanta % QUANTA === 0) this.flush();
+        return true;
+    }
+    mix(channels, length) {
+        if (this.count + length > this.held.length) {
+            const grown = new Float32Array(Math.max(QUANTA * length, this.count + length));
+            grown.set(this.held.subarray(0, this.count));
+            this.held = grown;
+        }
+        for (let i = 0; i < length; i++) {
+            let sum = 0;
+            for (const channel of channels) sum += channel[i];
+            this.held[this.count++] = channels.length > 1 ? sum / channels.length : sum;
+        }
+    }
+    flush() {
+        if (this.header) {
+            const written = Atomics.load(this.header, 0);
+            for (let i = 0; i < this.count; i++) this.ring[((written + i) >>> 0) % this.ring.length] = this.held[i];
+            Atomics.store(this.header, 0, (written + this.count) | 0);
+            Atomics.notify(this.header, 0);
+            this.count = 0;
+        } else {
+            const samples = this.held.slice(0, this.count);
+            this.count = 0;
+            this.out.postMessage({ frame: this.anchor, samples }, [samples.buffer]);
+        }
+    }
+}
+registerProcessor('${TAP_NAME}', Tap);
+`;

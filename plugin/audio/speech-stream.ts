@@ -1,0 +1,203 @@
+import {
+    AUDIO_FEAT_DIM,
+    HOPS_PER_FRAME,
+    MEL_BANDS,
+    WINDOW_FIRST,
+    WINDOW_FRAMES,
+    type AudioFrontEnd,
+} from '../core/index.js';
+import type { AudioEncoder } from './encoder.js';
+import { energyOf } from './energy.js';
+import { HOP } from './front-end.js';
+import { LEVEL_BLOCK } from './level.js';
+import { GLIDE_SECONDS } from './lip-rest.js';
+import { LogMelStream } from './log-mel.js';
+import { CausalNormaliser, silenceRow } from './normaliser.js';
+import { FEATURE_RATE, Resampler } from './resampler.js';
+import { RunningLevel } from './running-level.js';
+import { WINDOW_SIZE, windowFrom } from './windows.js';
+
+/** Rate of f_a in a stream: twice that of a clip, since a frame can be shown only when the one after is there, and that is 20 ms sooner. */
+export const STREAM_FPS = 50;
+
+const HOPS = FEATURE_RATE / HOP / STREAM_FPS;
+/** A video frame is centred 2 hops after its first; a frame of the stream, half as long, 1 hop. */
+const FIRST_HOP = WINDOW_FIRST + HOPS / 2 - HOPS_PER_FRAME / 2;
+/** Voiced sound that a stream remembers of its voice, s. */
+const MEMORY_SECONDS = 60;
+/** Speech goes on for this long after the last block that held some, and begins this long before the first, s. */
+const HANG_OVER_SECONDS = 0.2;
+const RUN_IN_SECONDS = 0.06;
+/** Part of the way between rest and speech that the lips go in a frame. */
+const GATE_STEP = 1 / (GLIDE_SECONDS * STREAM_FPS);
+/** Windows encoded in one call. */
+const BATCH = 16;
+
+/** What a stream has learnt of a voice; handed on to its next stream, so that a voice that goes on need not be learnt again. */
+export interface VoiceMemory {
+    readonly level: RunningLevel;
+    readonly normaliser: CausalNormaliser;
+}
+
+/** Frames of a stream in a row. */
+export interface StreamFrames {
+    /** Number of the first one, from the start of the stream. */
+    readonly first: number;
+    /** `[n, AUDIO_FEAT_DIM]`. */
+    readonly features: Float32Array;
+    /** Loudness of each, 0..1. */
+    readonly energy: Float32Array;
+}
+
+export function newVoiceMemory(frontEnd: AudioFrontEnd): VoiceMemory {
+    return { level: new RunningLevel(), normaliser: new CausalNormaliser(frontEnd.normalisation, MEMORY_SECONDS) };
+}
+
+/**
+ * f_a of sound that is still coming, at {@link STREAM_FPS}: frame j is centred at (j + 0.5) / 50 s of the stream and needs the sound
+ * up to 95 ms after its centre.
+ *
+ * The frames do not depend on how the sound is cut into chunks, to the last bit. Where nobody speaks they glide to rest.
+ */
+export class SpeechStream {
+    private readonly resampler: Resampler;
+    private readonly level: RunningLevel;
+    private readonly normaliser: CausalNormaliser;
+    private readonly logMel: LogMelStream = new LogMelStream();
+    private readonly encoder: AudioEncoder;
+    private readonly silence: Float32Array;
+    private readonly rest: Float32Array;
+    private readonly scaled: Float32Array = new Float32Array(LEVEL_BLOCK);
+    private readonly windows: Float32Array = new Float32Array(BATCH * WINDOW_SIZE);
+    /** Normalised feature frames `[melCount, MEL_BANDS]` from number `melStart` on. */
+    private mel: Float32Array = new Float32Array(4 * WINDOW_FRAMES * MEL_BANDS);
+    private melStart = 0;
+    private melCount = 0;
+    /** Numbers of the level blocks that held speech, oldest first. */
+    private speech: number[] = [];
+    private blocks = 0;
+    private sampleCount = 0;
+    private next = 0;
+    private gate = 0;
+
+    /** @param rest - f_a of silence `[AUDIO_FEAT_DIM]`. */
+    public constructor(
+        inputRate: number,
+        frontEnd: AudioFrontEnd,
+        encoder: AudioEncoder,
+        rest: Float32Array,
+        memory: VoiceMemory = newVoiceMemory(frontEnd),
+    ) {
+        this.resampler = new Resampler(inputRate);
+        this.level = memory.level;
+        this.normaliser = memory.normaliser;
+        this.encoder = encoder;
+        this.silence = silenceRow(frontEnd.normalisation);
+        this.rest = rest;
+    }
+
+    /**
+     * @param samples - mono, -1..1, any number.
+     * @returns the frames they complete; memory of their own.
+     * @throws PgsError `AUDIO_FORMAT` - NaN or integer PCM; the state is unchanged then.
+     */
+    public async push(samples: Float32Array): Promise<StreamFrames> {
+        this.take(this.resampler.push(samples));
+        return this.encode(this.ready());
+    }
+
+    /** Gives the last frames, with silence after the sound. Nothing may be pushed afterwards. */
+    public async end(): Promise<StreamFrames> {
+        this.take(this.resampler.flush());
+        this.append(this.logMel.flush());
+        return this.encode(Math.ceil((this.sampleCount / FEATURE_RATE) * STREAM_FPS));
+    }
+
+    /** Frames from the start whose windows are complete. */
+    private ready(): number {
+        const hops = this.melStart + this.melCount;
+        return Math.max(this.next, Math.floor((hops - FIRST_HOP - WINDOW_FRAMES) / HOPS) + 1);
+    }
+
+    private take(pcm: Float32Array): void {
+        const { level, scaled } = this;
+        this.sampleCount += pcm.length;
+        for (let start = 0; start < pcm.length;) {
+            const part = pcm.subarray(start, start + level.missing);
+            for (let i = 0; i < part.length; i++) scaled[i] = level.gain * (part[i] as number);
+            if (level.push(part)) this.note(level.isSpeech);
+            this.append(this.logMel.push(scaled.subarray(0, part.length)));
+            start += part.length;
+        }
+    }
+
+    private note(isSpeech: boolean): void {
+        if (isSpeech) this.speech.push(this.blocks);
+        this.blocks++;
+    }
+
+    private append(frames: Float32Array): void {
+        if (frames.length === 0) return;
+        this.normaliser.push(frames);
+        const size = this.melCount * MEL_BANDS;
+        if (size + frames.length > this.mel.length) {
+            const grown = new Float32Array(2 * (size + frames.length));
+            grown.set(this.mel.subarray(0, size));
+            this.mel = grown;
+        }
+        this.mel.set(frames, size);
+        this.melCount += frames.length / MEL_BANDS;
+    }
+
+    private async encode(end: number): Promise<StreamFrames> {
+        const first = this.next;
+        const count = Math.max(0, end - first);
+        const features = new Float32Array(count * AUDIO_FEAT_DIM);
+        const energy = new Float32Array(count);
+        this.next = first + count;
+        for (let done = 0; done < count; done += BATCH) {
+            const batch = Math.min(BATCH, count - done);
+            for (let n = 0; n < batch; n++) {
+                const hop = (first + done + n) * HOPS + FIRST_HOP - this.melStart;
+                const window = this.windows.subarray(n * WINDOW_SIZE, (n + 1) * WINDOW_SIZE);
+                windowFrom(this.mel, this.melCount, hop, window, this.silence);
+            }
+            const out = features.subarray(done * AUDIO_FEAT_DIM, (done + batch) * AUDIO_FEAT_DIM);
+            await this.encoder.encode(this.windows, batch, out);
+        }
+        for (let n = 0; n < count; n++) this.settle(first + n, n, features, energy);
+        this.forget();
+        return { first, features, energy };
+    }
+
+    /** Brings a frame to rest where nobody speaks. */
+    private settle(frame: number, n: number, features: Float32Array, energy: Float32Array): void {
+        const step = this.isSpeechAt((frame + 0.5) / STREAM_FPS) ? GATE_STEP : -GATE_STEP;
+        this.gate = Math.max(0, Math.min(1, this.gate + step));
+        for (let i = 0; i < AUDIO_FEAT_DIM; i++) {
+            const rest = this.rest[i] as number;
+            const at = n * AUDIO_FEAT_DIM + i;
+            features[at] = rest + this.gate * ((features[at] as number) - rest);
+        }
+        const hop = Math.floor(frame * HOPS - this.melStart);
+        energy[n] = hop < this.melCount ? this.gate * energyOf(this.mel, hop * MEL_BANDS) : 0;
+    }
+
+    private isSpeechAt(time: number): boolean {
+        const perSecond = FEATURE_RATE / LEVEL_BLOCK;
+        const oldest = Math.floor((time - HANG_OVER_SECONDS) * perSecond);
+        const newest = Math.floor((time + RUN_IN_SECONDS) * perSecond);
+        while (this.speech.length > 0 && (this.speech[0] as number) < oldest) this.speech.shift();
+        return this.speech.length > 0 && (this.speech[0] as number) <= newest;
+    }
+
+    /** Drops the feature frames that no coming window needs. */
+    private forget(): void {
+        const keepFrom = Math.max(0, this.next * HOPS + FIRST_HOP);
+        const drop = Math.min(this.melCount, keepFrom - this.melStart);
+        if (drop < WINDOW_FRAMES) return;
+        this.mel.copyWithin(0, drop * MEL_BANDS, this.melCount * MEL_BANDS);
+        this.melStart += drop;
+        this.melCount -= drop;
+    }
+}

@@ -1,0 +1,146 @@
+import type { FeatureTimeline } from '../feature-timeline.js';
+import { MediaClock } from './media-clock.js';
+import type { OutputLine, SoundOutput } from './sound-output.js';
+import { FADE_SECONDS, START_LEAD_SECONDS, type Utterance, type UtteranceEvents } from './utterance.js';
+
+export interface ClipOptions {
+    readonly isLooping: boolean;
+    /** Seconds of the clip a second, > 0. */
+    readonly rate: number;
+}
+
+/** A known clip that plays (mode A): nothing is delayed, and it can be paused, sought, looped and played at another rate. */
+export class ClipSound implements Utterance {
+    public readonly timeline: FeatureTimeline;
+    public readonly delay = 0;
+    public readonly knownTime: number = Number.POSITIVE_INFINITY;
+    private readonly sound: SoundOutput;
+    private readonly buffer: AudioBuffer;
+    private readonly events: UtteranceEvents;
+    private readonly clock: MediaClock = new MediaClock();
+    private source: AudioBufferSourceNode | null = null;
+    private line: OutputLine | null = null;
+    private isLooping: boolean;
+    private rate: number;
+    private pausedAt: number | null = null;
+    private isOver = false;
+
+    public constructor(
+        sound: SoundOutput,
+        buffer: AudioBuffer,
+        timeline: FeatureTimeline,
+        options: ClipOptions,
+        events: UtteranceEvents,
+    ) {
+        this.sound = sound;
+        this.buffer = buffer;
+        this.timeline = timeline;
+        this.events = events;
+        this.isLooping = options.isLooping;
+        this.rate = options.rate;
+        this.startAt(0);
+    }
+
+    public get duration(): number {
+        return this.timeline.duration;
+    }
+
+    public get isSounding(): boolean {
+        return !this.isOver;
+    }
+
+    public get isPaused(): boolean {
+        return this.pausedAt !== null;
+    }
+
+    public get pausedTime(): number {
+        return this.pausedAt ?? 0;
+    }
+
+    public timeAt(heard: number): number | null {
+        const time = this.clock.timeAt(heard);
+        if (time === null || !this.isLooping || this.isOver || time < 0) return time;
+        return time % this.duration;
+    }
+
+    public stop(seconds: number): void {
+        this.isOver = true;
+        this.silence(seconds);
+    }
+
+    public pause(): void {
+        if (this.isPaused || this.isOver) return;
+        this.pausedAt = this.place();
+        this.clock.moveTo(this.sound.context.currentTime, this.pausedAt, 0);
+        this.silence(FADE_SECONDS);
+    }
+
+    public resume(): void {
+        if (this.pausedAt !== null && !this.isOver) this.startAt(this.pausedAt);
+    }
+
+    public seek(time: number): boolean {
+        const place = Math.max(0, Math.min(this.duration, time));
+        if (this.isPaused) this.pausedAt = place;
+        else this.startAt(place);
+        return true;
+    }
+
+    public setLoop(isLooping: boolean): void {
+        if (isLooping === this.isLooping) return;
+        // From here on time counts from the start of the pass that is being rendered.
+        const place = this.place();
+        this.isLooping = isLooping;
+        if (this.source !== null) this.source.loop = isLooping;
+        if (!this.isPaused) this.clock.moveTo(this.sound.context.currentTime, place, this.rate);
+    }
+
+    public setRate(rate: number): void {
+        const { currentTime } = this.sound.context;
+        const place = this.place();
+        this.rate = rate;
+        this.source?.playbackRate.setValueAtTime(rate, currentTime);
+        if (!this.isPaused) this.clock.moveTo(currentTime, place, rate);
+    }
+
+    /** Place in the buffer that is being rendered, s. */
+    private place(): number {
+        const place = this.pausedAt ?? this.clock.placeAt(this.sound.context.currentTime);
+        return this.isLooping ? place % this.duration : Math.min(this.duration, place);
+    }
+
+    private startAt(place: number): void {
+        const { context } = this.sound;
+        this.silence(FADE_SECONDS);
+        this.pausedAt = null;
+        const line = this.sound.openLine();
+        const source = context.createBufferSource();
+        source.buffer = this.buffer;
+        source.loop = this.isLooping;
+        source.playbackRate.value = this.rate;
+        source.connect(line.input);
+        source.onended = () => {
+            source.disconnect();
+            if (source !== this.source) return;
+            this.source = null;
+            this.isOver = true;
+            line.close(0);
+            this.events.onFinished();
+        };
+        const at = context.currentTime + START_LEAD_SECONDS;
+        source.start(at, place);
+        this.clock.moveTo(at, place, this.rate);
+        this.source = source;
+        this.line = line;
+    }
+
+    private silence(seconds: number): void {
+        const { source, line } = this;
+        this.source = null;
+        this.line = null;
+        if (source === null || line === null) return;
+        line.close(seconds);
+        source.stop(this.sound.context.currentTime + seconds);
+        if (seconds === 0) source.disconnect();
+    }
+}

@@ -1,0 +1,74 @@
+import { LipGlide } from '../lip-rest.js';
+import type { SpokenTimeline } from '../spoken-timeline.js';
+
+/** What is heard lies on the straight line between two feature frames. */
+export interface SpokenSegment {
+    readonly timeline: SpokenTimeline;
+    /** The frame before; the one after follows it. */
+    readonly frame: number;
+    /** Of the frame after, 0..1. */
+    readonly share: number;
+}
+
+/** A place this far from where the last picture led us to expect it is a jump: a seek, a loop, another sound, s. */
+const JUMP_SECONDS = 0.15;
+
+/**
+ * The mouth that belongs to what is heard. It is a function of time, but where that function jumps - between two sounds, at a seek, into
+ * and out of a pause - it glides in 120 ms. Allocates nothing a picture but what names the segment.
+ */
+export class Lips {
+    /** Between which frames the last picture lay; null while the lips glide, rest, or pass an end of the sound. */
+    public segment: SpokenSegment | null = null;
+    /** Loudness of what was heard at the last picture, 0..1. */
+    public energy = 0;
+    private readonly rest: Float32Array;
+    private readonly shown: Float32Array;
+    private readonly glide: LipGlide;
+    private timeline: SpokenTimeline | null = null;
+    private lead = 0;
+    private isLeaving = false;
+    private isFirst = true;
+
+    /** @param rest - f_a of silence `[AUDIO_FEAT_DIM]`. */
+    public constructor(rest: Float32Array) {
+        this.rest = rest;
+        this.shown = rest.slice();
+        this.glide = new LipGlide(rest);
+    }
+
+    /**
+     * Gives f_a of a picture.
+     *
+     * @param page - time of the page, s.
+     * @param timeline - of what is heard; null while nothing is.
+     * @param time - place in it, s.
+     * @param out - `[AUDIO_FEAT_DIM]`, written whole.
+     * @returns false when it is what the last picture had.
+     */
+    public sample(page: number, timeline: SpokenTimeline | null, time: number, out: Float32Array): boolean {
+        const lead = time - page;
+        const isJump = timeline !== this.timeline || (timeline !== null && Math.abs(lead - this.lead) > JUMP_SECONDS);
+        if (isJump && !this.isLeaving) this.glide.begin(page, this.shown);
+        this.isLeaving = false;
+        this.timeline = timeline;
+        this.lead = lead;
+        if (timeline === null) out.set(this.rest);
+        else timeline.sample(time, out);
+        this.energy = timeline?.energyAt(time) ?? 0;
+        const place = this.glide.isGliding(page) ? null : (timeline?.segmentAt(time) ?? null);
+        this.segment = place === null || timeline === null ? null : { timeline, ...place };
+        this.glide.apply(page, out);
+        let isChanged = this.isFirst;
+        for (let i = 0; i < out.length && !isChanged; i++) isChanged = out[i] !== this.shown[i];
+        this.isFirst = false;
+        if (isChanged) this.shown.set(out);
+        return isChanged;
+    }
+
+    /** The lips leave what they show now, whatever the next picture brings: one sound ends before its time, or another begins. */
+    public leave(page: number): void {
+        this.isLeaving = true;
+        this.glide.begin(page, this.shown);
+    }
+}

@@ -1,0 +1,258 @@
+import { type PgsError } from '../../core/index.js';
+import type { AnalysedStream, VoiceAnalysis } from '../analysis/speech-analysis.js';
+import { LiveTimeline } from '../live-timeline.js';
+import type { StreamFrames } from '../speech-stream.js';
+import { MediaClock } from './media-clock.js';
+import type { OutputLine, SoundOutput } from './sound-output.js';
+import { FADE_SECONDS, START_LEAD_SECONDS, type Utterance, type UtteranceEvents } from './utterance.js';
+
+export interface QueueEvents extends UtteranceEvents {
+    /** The first sample is scheduled. */
+    onStarted(): void;
+    onFault(error: PgsError): void;
+}
+
+export interface QueueOptions {
+    /** Of what is pushed, Hz. */
+    readonly sampleRate: number;
+    /** Sound that is gathered before the queue starts, and again after it ran dry, s. */
+    readonly reserve: number;
+}
+
+/** Sound whose lips are known. */
+interface Piece {
+    /** Place of its first sample, s. */
+    readonly time: number;
+    readonly buffer: AudioBuffer;
+}
+
+/** Sound that was played this long ago is let go, s; it is kept for a pause that takes effect late. */
+const KEPT_SECONDS = 1;
+/** A gap in the queue shorter than this is no underrun but rounding, s. */
+const SEAM_SECONDS = 1e-4;
+
+/**
+ * Sound that is pushed in pieces (mode B): a speech service, a decoder of one's own.
+ *
+ * Pieces come back from the analysis at the context's rate as soon as their lips are known, and are laid end to end to the sample. When
+ * the queue runs dry the sound waits, gathers its reserve again and goes on; nothing is skipped.
+ */
+export class QueuedSound implements Utterance {
+    public readonly timeline: LiveTimeline;
+    public readonly sampleRate: number;
+    public readonly delay = 0;
+    private readonly sound: SoundOutput;
+    private readonly reserve: number;
+    private readonly events: QueueEvents;
+    private readonly stream: AnalysedStream;
+    private readonly clock: MediaClock = new MediaClock();
+    private pieces: Piece[] = [];
+    /** Pieces from this one on wait to be scheduled. */
+    private waiting = 0;
+    private line: OutputLine | null = null;
+    private readonly sources: Set<AudioBufferSourceNode> = new Set();
+    /** Samples received, at the context's rate. */
+    private received = 0;
+    /** Context sample that follows the last scheduled one; NaN while the queue gathers. */
+    private nextSample = Number.NaN;
+    private hasStarted = false;
+    private isComplete = false;
+    private isClosed = false;
+    private pausedAt: number | null = null;
+    private isOver = false;
+
+    /** @param limitSeconds - lips that are held at most, s. */
+    public constructor(sound: SoundOutput, analysis: VoiceAnalysis, options: QueueOptions, events: QueueEvents) {
+        this.sound = sound;
+        this.sampleRate = options.sampleRate;
+        this.reserve = options.reserve;
+        this.events = events;
+        this.timeline = new LiveTimeline(analysis.rest, Number.POSITIVE_INFINITY);
+        const { sampleRate: outputRate } = sound.context;
+        this.stream = analysis.openStream(
+            { sampleRate: options.sampleRate, outputRate, feed: null },
+            {
+                onFrames: (frames, pcm) => this.take(frames, pcm),
+                onEnded: (duration) => this.complete(duration),
+                onFault: (error) => events.onFault(error),
+            },
+        );
+    }
+
+    public get duration(): number {
+        return this.timeline.duration;
+    }
+
+    public get knownTime(): number {
+        return this.isComplete ? Number.POSITIVE_INFINITY : this.timeline.knownTime;
+    }
+
+    public get isSounding(): boolean {
+        return !this.isOver;
+    }
+
+    public get isPaused(): boolean {
+        return this.pausedAt !== null;
+    }
+
+    /** Whether more can be pushed. */
+    public get isOpen(): boolean {
+        return !this.isClosed && !this.isOver;
+    }
+
+    /** @param samples - mono, of its own memory. */
+    public push(samples: Float32Array): void {
+        this.stream.push(samples);
+    }
+
+    /** Nothing will be pushed any more. */
+    public end(): void {
+        if (this.isClosed) return;
+        this.isClosed = true;
+        this.stream.end();
+    }
+
+    public get pausedTime(): number {
+        return this.pausedAt ?? 0;
+    }
+
+    public timeAt(heard: number): number | null {
+        const time = this.clock.timeAt(heard);
+        if (time !== null) this.timeline.forgetBefore(time);
+        return time;
+    }
+
+    public stop(seconds: number): void {
+        this.isOver = true;
+        this.stream.close();
+        this.silence(seconds);
+        this.pieces = [];
+    }
+
+    public pause(): void {
+        if (this.isPaused || this.isOver) return;
+        const { currentTime } = this.sound.context;
+        this.pausedAt = Math.min(this.placeOfEnd(), this.clock.placeAt(currentTime));
+        this.clock.moveTo(currentTime, this.pausedAt, 0);
+        this.silence(FADE_SECONDS);
+    }
+
+    public resume(): void {
+        const place = this.pausedAt;
+        if (place === null || this.isOver) return;
+        this.pausedAt = null;
+        this.waiting = this.pieces.findIndex(({ time, buffer }) => time + buffer.duration > place);
+        if (this.waiting < 0) this.waiting = this.pieces.length;
+        this.schedule(place);
+    }
+
+    public seek(): boolean {
+        return false;
+    }
+
+    public setLoop(): void {
+        // What has not come yet cannot be repeated.
+    }
+
+    public setRate(): void {
+        // Pieces are laid end to end at the context's own rate.
+    }
+
+    private take(frames: StreamFrames, pcm: Float32Array | null): void {
+        try {
+            this.timeline.append(frames);
+        } catch (error) {
+            return this.events.onFault(error as PgsError);
+        }
+        if (pcm !== null && pcm.length > 0) this.keep(pcm);
+        if (!this.isPaused) this.schedule();
+    }
+
+    private keep(pcm: Float32Array): void {
+        const { context } = this.sound;
+        const buffer = context.createBuffer(1, pcm.length, context.sampleRate);
+        buffer.copyToChannel(pcm as Float32Array<ArrayBuffer>, 0);
+        this.pieces.push({ time: this.received / context.sampleRate, buffer });
+        this.received += pcm.length;
+        const played = this.clock.placeAt(context.currentTime) - KEPT_SECONDS;
+        while (
+            this.waiting > 0 &&
+            (this.pieces[0] as Piece).time + (this.pieces[0] as Piece).buffer.duration < played
+        ) {
+            this.pieces.shift();
+            this.waiting--;
+        }
+    }
+
+    private complete(duration: number): void {
+        this.isComplete = true;
+        this.timeline.finish(duration);
+        if (!this.isPaused) this.schedule();
+        this.finishIfSilent();
+    }
+
+    private placeOfEnd(): number {
+        return this.received / this.sound.context.sampleRate;
+    }
+
+    /** Lays what waits behind what is scheduled. @param from - place to begin at, s, where a piece is cut. */
+    private schedule(from = 0): void {
+        const { context } = this.sound;
+        const next = this.pieces[this.waiting];
+        if (next === undefined) return;
+        const now = context.currentTime;
+        const isDry = !(this.nextSample / context.sampleRate > now - SEAM_SECONDS);
+        if (isDry) {
+            const gathered = this.placeOfEnd() - Math.max(from, next.time);
+            if (gathered < this.reserve && !this.isComplete) return;
+            // Between the end of what was heard and here the lips rest.
+            const ended = this.nextSample / context.sampleRate;
+            if (ended <= now) this.clock.moveTo(ended, next.time, 0);
+            this.nextSample = Math.ceil((now + START_LEAD_SECONDS) * context.sampleRate);
+            this.clock.moveTo(this.nextSample / context.sampleRate, Math.max(from, next.time), 1);
+        }
+        this.line ??= this.sound.openLine();
+        for (; this.waiting < this.pieces.length; this.waiting++) this.play(this.pieces[this.waiting] as Piece, from);
+        if (this.hasStarted) return;
+        this.hasStarted = true;
+        this.events.onStarted();
+    }
+
+    private play({ time, buffer }: Piece, from: number): void {
+        const { context } = this.sound;
+        const skipped = Math.max(0, Math.round((from - time) * context.sampleRate));
+        const source = context.createBufferSource();
+        source.buffer = buffer;
+        source.connect((this.line as OutputLine).input);
+        source.onended = () => {
+            source.disconnect();
+            this.sources.delete(source);
+            this.finishIfSilent();
+        };
+        source.start(this.nextSample / context.sampleRate, skipped / context.sampleRate);
+        this.nextSample += buffer.length - skipped;
+        this.sources.add(source);
+    }
+
+    private finishIfSilent(): void {
+        if (!this.isComplete || this.isOver || this.isPaused) return;
+        if (this.sources.size > 0 || this.waiting < this.pieces.length) return;
+        this.isOver = true;
+        this.line?.close(0);
+        if (!this.hasStarted) this.events.onStarted();
+        this.events.onFinished();
+    }
+
+    private silence(seconds: number): void {
+        const { sources, line } = this;
+        for (const source of sources) {
+            source.onended = () => source.disconnect();
+            source.stop(this.sound.context.currentTime + seconds);
+            if (seconds === 0) source.disconnect();
+        }
+        sources.clear();
+        line?.close(seconds);
+        this.line = null;
+        this.nextSample = Number.NaN;
+    }
+}

@@ -1,0 +1,177 @@
+import { PgsError } from '../../core/index.js';
+import { TAP_CODE } from '../analysis/tap-code.js';
+import { AudioClock } from '../audio-clock.js';
+import type { SoundHost } from './sound-host.js';
+
+/** A context, or a function that gives one when sound is first needed (an engine may make its own late). */
+export type ContextSource = AudioContext | (() => AudioContext);
+
+export interface OutputOptions {
+    /** Where to play: a context, the game's audio engine, or a context of our own. */
+    readonly source: ContextSource | SoundHost | undefined;
+    /** Whether the output goes to the loudspeakers (or the host's mix) at once. */
+    readonly isConnected: boolean;
+    /** Address of the tap's code, for pages whose policy forbids modules made from text. */
+    readonly tapUrl?: string | URL;
+    /** Page time, ms. */
+    readonly now: () => number;
+}
+
+/** An allowed `resume()` takes less than this; after it the page's autoplay policy is the likely reason, ms. */
+const BLOCKED_AFTER_MS = 250;
+
+/** One sound's way to the output: a gain that fades it out. */
+export interface OutputLine {
+    /** Connect the sound here. */
+    readonly input: AudioNode;
+    /** Fades to silence in `seconds`, then frees the line; `onSilent` is called then. Calling it again does nothing. */
+    close(seconds: number, onSilent?: () => void): void;
+}
+
+/**
+ * The WebAudio side of a voice: lines -> volume ({@link output}) -> destination, or the game's mix.
+ *
+ * Owns its nodes, and the context only where it made it itself.
+ */
+export class SoundOutput {
+    public readonly context: AudioContext;
+    public readonly clock: AudioClock;
+    /** Last node of the graph; connect it elsewhere after `disconnect()` to route the voice. */
+    public readonly output: GainNode;
+    private readonly ownsContext: boolean;
+    private readonly tapUrl: string | URL | undefined;
+    private readonly connection: { dispose(): void } | null;
+    /** Lines that sound or fade, with the timer of the fade. */
+    private readonly lines: Map<GainNode, ReturnType<typeof setTimeout> | null> = new Map();
+    private tapModule: Promise<void> | null = null;
+
+    /** @throws PgsError `AUDIO_UNAVAILABLE` - no WebAudio here, or a closed context. */
+    public constructor({ source, isConnected, now, tapUrl }: OutputOptions) {
+        this.ownsContext = source === undefined;
+        this.tapUrl = tapUrl;
+        const host = isHost(source) ? source : null;
+        this.context = isHost(source)
+            ? source.openContext()
+            : typeof source === 'function'
+              ? source()
+              : (source ?? createContext());
+        assertOpen(this.context);
+        this.clock = new AudioClock(this.context, now);
+        this.output = this.context.createGain();
+        this.connection = isConnected && host !== null ? host.connectOutput(this.output) : null;
+        if (isConnected && host === null) this.output.connect(this.context.destination);
+    }
+
+    /**
+     * Wakes the context; resolves when it runs or `signal` aborts. A page may only start sound from a user's gesture, and
+     * a refusal is silent, so `onBlocked` is called when waking takes suspiciously long; the wait goes on.
+     *
+     * @throws PgsError `AUDIO_UNAVAILABLE` - the context is closed.
+     */
+    public async ready(signal: AbortSignal, onBlocked: () => void): Promise<void> {
+        const { context } = this;
+        if (context.state === 'running') return;
+        assertOpen(context);
+        // A refusal shows in the state; the promise may reject or stay pending, depending on the browser.
+        context.resume().catch(() => undefined);
+        await new Promise<void>((resolve) => {
+            const timer = setTimeout(onBlocked, BLOCKED_AFTER_MS);
+            const settle = (): void => {
+                if (context.state !== 'running' && context.state !== 'closed' && !signal.aborted) return;
+                clearTimeout(timer);
+                context.removeEventListener('statechange', settle);
+                signal.removeEventListener('abort', settle);
+                resolve();
+            };
+            context.addEventListener('statechange', settle);
+            signal.addEventListener('abort', settle);
+            settle();
+        });
+        if (!signal.aborted) assertOpen(context);
+    }
+
+    /** Loads the tap's code into the context, once. @throws PgsError `AUDIO_UNAVAILABLE` - the page forbids it. */
+    public async loadTapAsync(): Promise<void> {
+        this.tapModule ??= addTapAsync(this.context, this.tapUrl);
+        return this.tapModule;
+    }
+
+    public openLine(): OutputLine {
+        const { context, lines } = this;
+        const fade = context.createGain();
+        fade.connect(this.output);
+        lines.set(fade, null);
+        let isClosed = false;
+        return {
+            input: fade,
+            close: (seconds, onSilent) => {
+                if (isClosed) return;
+                isClosed = true;
+                fade.gain.setValueAtTime(1, context.currentTime);
+                fade.gain.linearRampToValueAtTime(0, context.currentTime + seconds);
+                const free = (): void => {
+                    fade.disconnect();
+                    lines.delete(fade);
+                    onSilent?.();
+                };
+                if (seconds <= 0) return free();
+                // A suspended context does not fade; the line goes all the same.
+                lines.set(fade, setTimeout(free, 1000 * seconds + FADE_SLACK_MS));
+            },
+        };
+    }
+
+    /** Ends all sound at once, disconnects every node and closes the context if it is our own. */
+    public dispose(): void {
+        for (const [fade, timer] of this.lines) {
+            if (timer !== null) clearTimeout(timer);
+            fade.disconnect();
+        }
+        this.lines.clear();
+        this.connection?.dispose();
+        this.output.disconnect();
+        if (this.ownsContext && this.context.state !== 'closed') this.context.close().catch(() => undefined);
+    }
+}
+
+/** Time after which a fade has surely been rendered, ms. */
+const FADE_SLACK_MS = 30;
+
+async function addTapAsync(context: AudioContext, address: string | URL | undefined): Promise<void> {
+    const url = address ?? URL.createObjectURL(new Blob([TAP_CODE], { type: 'text/javascript' }));
+    try {
+        await context.audioWorklet.addModule(url);
+    } catch (error) {
+        throw new PgsError(
+            'AUDIO_UNAVAILABLE',
+            `Voice.attach: expected a page that may load audio worklets, got "${String(error)}". ` +
+                'Serve the page over https; where its content security policy forbids "script-src blob:", pass the address of tap.js as tapUrl.',
+            { cause: error },
+        );
+    } finally {
+        if (address === undefined) URL.revokeObjectURL(String(url));
+    }
+}
+
+export function isHost(source: OutputOptions['source']): source is SoundHost {
+    return typeof (source as Partial<SoundHost> | undefined)?.connectOutput === 'function';
+}
+
+function createContext(): AudioContext {
+    const Context = (globalThis as { AudioContext?: typeof AudioContext }).AudioContext;
+    if (Context === undefined) {
+        throw new PgsError(
+            'AUDIO_UNAVAILABLE',
+            'Voice: expected a page with WebAudio, got none. Use a browser with AudioContext, or pass an audioContext.',
+        );
+    }
+    return new Context({ latencyHint: 'interactive' });
+}
+
+function assertOpen(context: AudioContext): void {
+    if (context.state !== 'closed') return;
+    throw new PgsError(
+        'AUDIO_UNAVAILABLE',
+        'Voice: expected an open AudioContext, got a closed one. Load the head again with a new context.',
+    );
+}

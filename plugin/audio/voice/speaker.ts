@@ -1,0 +1,261 @@
+import { PgsError } from '../../core/index.js';
+import type { VoiceAnalysis } from '../analysis/speech-analysis.js';
+import type { FeatureTimeline } from '../feature-timeline.js';
+import { ClipSound } from './clip-sound.js';
+import { FollowedSound } from './followed-sound.js';
+import { LiveSound } from './live-sound.js';
+import { QueuedSound } from './queued-sound.js';
+import type { KnownSound } from './sound-host.js';
+import type { SoundOutput } from './sound-output.js';
+import type { SpeechChunk, SpeechSource } from './speech-source.js';
+import type { Turns } from './turns.js';
+import type { Utterance } from './utterance.js';
+import { asSpeechError, isAudioBuffer, loadBuffer, pushedSamples, samplesOf, sourceError } from './voice-input.js';
+
+/** How long live sound waits for its lips: 160 ms, 100 ms, or a number of ms. */
+export type VoiceLatency = 'balanced' | 'low' | number;
+
+/** What the user has set, for what is said and what comes. */
+export interface VoiceSettings {
+    isLooping: boolean;
+    /** Seconds of a clip a second. */
+    rate: number;
+    latency: VoiceLatency;
+    /** Factor on the sound. */
+    gain: number;
+}
+
+/** A live source, and what comes with it. */
+export interface LiveInput {
+    readonly node: AudioNode;
+    /** Starts it; null where it runs already. */
+    readonly play: (() => void) | null;
+    /** Gives it back. */
+    readonly release: () => void;
+    /** @returns what takes the callback away. */
+    readonly onEnded: (callback: () => void) => () => void;
+}
+
+const LATENCY_SECONDS = { balanced: 0.16, low: 0.1 } as const;
+/** Of the delay of live sound, what its lips need; a queue, which has it anyway, gathers the rest before it starts, s. */
+const LOOK_AHEAD_SECONDS = 0.095;
+
+/** Makes what is to be said, from whatever source, and gives it its turn. */
+export class Speaker {
+    /** Time the analysis of the last clip took, ms; 0 where it was known already. */
+    public analysisMs = 0;
+    private readonly turns: Turns;
+    private readonly analysis: VoiceAnalysis;
+    private readonly settings: VoiceSettings;
+    private readonly now: () => number;
+    private readonly onFault: (error: PgsError) => void;
+    /** Analysed clips; a buffer is taken to stay as it was. */
+    private readonly timelines: WeakMap<AudioBuffer, FeatureTimeline> = new WeakMap();
+
+    /** @param onFault - told what went wrong with sound that goes on. */
+    public constructor(
+        turns: Turns,
+        analysis: VoiceAnalysis,
+        settings: VoiceSettings,
+        now: () => number,
+        onFault: (error: PgsError) => void,
+    ) {
+        this.turns = turns;
+        this.analysis = analysis;
+        this.settings = settings;
+        this.now = now;
+        this.onFault = onFault;
+    }
+
+    public openSound(): SoundOutput {
+        return this.turns.openSound(this.settings.gain);
+    }
+
+    /** Plays a known sound. @returns whether it came to sound. */
+    public async playAsync(
+        source: AudioBuffer | string | URL | KnownSound,
+        onProgress: ((share: number) => void) | undefined,
+    ): Promise<boolean> {
+        return this.begin(async (sound, signal) => {
+            const known = isKnown(source) ? source : null;
+            const buffer = isAudioBuffer(source)
+                ? source
+                : (known?.buffer ?? (await loadBuffer(sound.context, source as string | URL, signal)));
+            const timeline = await this.timelineOf(buffer, signal, onProgress);
+            return () => this.sayKnown(sound, buffer, timeline, known);
+        });
+    }
+
+    /** Listens to a live source. @returns whether it came to listen. */
+    public async listenAsync(input: LiveInput): Promise<boolean> {
+        const { context } = this.openSound();
+        if (input.node.context !== context) {
+            const got = 'one of another; pass that context as audioContext when the head is loaded';
+            throw sourceError('attach', "a node of the voice's own AudioContext", got);
+        }
+        return this.begin(async (sound) => {
+            await sound.loadTapAsync();
+            return () => this.sayLive(sound, input);
+        });
+    }
+
+    /** Adds to the queue that is open, or opens one. @throws PgsError `AUDIO_FORMAT` */
+    public push(pcm: Float32Array | Int16Array, sampleRate: number, channels: number): void {
+        const samples = pushedSamples(pcm, sampleRate, channels);
+        const queue = this.openQueue() ?? this.startQueue(sampleRate);
+        if (queue.sampleRate !== sampleRate) {
+            throw new PgsError(
+                'AUDIO_FORMAT',
+                `Voice.push: expected ${queue.sampleRate} Hz as before, got ${sampleRate}. Call end() first to say something new.`,
+            );
+        }
+        if (samples.length > 0) queue.push(samples);
+    }
+
+    public end(): void {
+        this.openQueue()?.end();
+    }
+
+    /** Lets a source say a text. @returns whether it came to sound; failures are the turns' to tell. */
+    public async speakAsync(text: string | AsyncIterable<string>, source: SpeechSource): Promise<boolean> {
+        const sound = this.openSound();
+        const signal = this.turns.supersede('replaced');
+        const fail = (error: unknown): void => this.turns.fail(signal, asSpeechError(error));
+        this.turns.ready(sound, signal).catch(fail);
+        return new Promise<boolean>((resolve) => {
+            if (signal.aborted) return resolve(false);
+            signal.addEventListener('abort', () => resolve(false));
+            this.readAsync(source, text, signal, () => resolve(true)).catch(fail);
+        });
+    }
+
+    /** f_a of a clip, kept with its buffer. */
+    public async timelineOf(
+        buffer: AudioBuffer,
+        signal?: AbortSignal,
+        onProgress?: (share: number) => void,
+    ): Promise<FeatureTimeline> {
+        this.analysisMs = 0;
+        const known = this.timelines.get(buffer);
+        if (known !== undefined) return known;
+        const start = this.now();
+        const timeline = await this.analysis.analyseClip(samplesOf('Voice.play', buffer), buffer.sampleRate, {
+            ...(signal === undefined ? {} : { signal }),
+            ...(onProgress === undefined ? {} : { onProgress }),
+        });
+        this.timelines.set(buffer, timeline);
+        this.analysisMs = this.now() - start;
+        return timeline;
+    }
+
+    /** Makes ready what is to be said, then says it, unless something newer came. */
+    private async begin(
+        prepare: (sound: SoundOutput, signal: AbortSignal) => Promise<() => Utterance>,
+    ): Promise<boolean> {
+        const sound = this.openSound();
+        const signal = this.turns.supersede('replaced');
+        try {
+            // In one tick with the caller's gesture, or the browser does not count it.
+            const ready = this.turns.ready(sound, signal);
+            const [start] = await Promise.all([prepare(sound, signal), ready]);
+            signal.throwIfAborted();
+            this.turns.begin(start(), true);
+            return true;
+        } catch (error) {
+            if (signal.aborted) return false;
+            throw error;
+        }
+    }
+
+    private sayKnown(
+        sound: SoundOutput,
+        buffer: AudioBuffer,
+        timeline: FeatureTimeline,
+        known: KnownSound | null,
+    ): Utterance {
+        const { isLooping, rate } = this.settings;
+        const events = { onFinished: () => this.turns.finished(utterance) };
+        const utterance: Utterance =
+            known === null
+                ? new ClipSound(sound, buffer, timeline, { isLooping, rate }, events)
+                : new FollowedSound(sound, known, timeline, events);
+        return utterance;
+    }
+
+    private sayLive(sound: SoundOutput, { node, play, release, onEnded }: LiveInput): Utterance {
+        const unsubscribe = onEnded(() => {
+            if (this.turns.utterance === live) this.turns.supersede('finished');
+        });
+        const delay = delayOf(this.settings.latency);
+        const live: LiveSound = new LiveSound(sound, this.analysis, node, delay, { onFault: this.onFault }, () => {
+            unsubscribe();
+            release();
+        });
+        play?.();
+        return live;
+    }
+
+    private openQueue(): QueuedSound | null {
+        const { utterance } = this.turns;
+        return utterance instanceof QueuedSound && utterance.isOpen ? utterance : null;
+    }
+
+    /** A queue for {@link push}. */
+    private startQueue(sampleRate: number): QueuedSound {
+        const sound = this.openSound();
+        const signal = this.turns.supersede('replaced');
+        this.turns.ready(sound, signal).catch((error: unknown) => this.turns.fail(signal, asSpeechError(error)));
+        return this.sayQueue(sound, sampleRate, () => undefined);
+    }
+
+    private sayQueue(sound: SoundOutput, sampleRate: number, onStarted: () => void): QueuedSound {
+        const reserve = Math.max(0, delayOf(this.settings.latency) - LOOK_AHEAD_SECONDS);
+        const queue: QueuedSound = new QueuedSound(
+            sound,
+            this.analysis,
+            { sampleRate, reserve },
+            {
+                onStarted: () => {
+                    this.turns.started();
+                    onStarted();
+                },
+                onFinished: () => this.turns.finished(queue),
+                onFault: this.onFault,
+            },
+        );
+        this.turns.begin(queue, false);
+        return queue;
+    }
+
+    private async readAsync(
+        source: SpeechSource,
+        text: string | AsyncIterable<string>,
+        signal: AbortSignal,
+        onStarted: () => void,
+    ): Promise<void> {
+        let queue: QueuedSound | null = null;
+        const chunks: AsyncIterable<SpeechChunk> = source.open(text, { signal });
+        for await (const { pcm, sampleRate, words } of chunks) {
+            if (signal.aborted) return;
+            queue ??= this.sayQueue(this.openSound(), sampleRate, onStarted);
+            if (words !== undefined) this.turns.expect(words);
+            if (pcm !== undefined && pcm.length > 0) queue.push(pushedSamples(pcm, sampleRate, 1));
+        }
+        if (signal.aborted) return;
+        if (queue === null)
+            throw new PgsError(
+                'SPEECH_SOURCE',
+                'Voice.speak: expected sound, got none. Check the text and the speech source.',
+            );
+        queue.end();
+    }
+}
+
+/** s. */
+export function delayOf(latency: VoiceLatency): number {
+    return typeof latency === 'number' ? latency / 1000 : LATENCY_SECONDS[latency];
+}
+
+function isKnown(source: object | string): source is KnownSound {
+    return (source as Partial<KnownSound>).kind === 'known';
+}

@@ -1,0 +1,196 @@
+import type { PgsError } from '../../core/index.js';
+import { LiveSound } from './live-sound.js';
+import { SoundOutput, type OutputOptions } from './sound-output.js';
+import type { SpokenWord } from './speech-source.js';
+import { FADE_SECONDS, type Utterance } from './utterance.js';
+import type { VoiceEnd } from './voice-events.js';
+import { TimingMeter } from './voice-metrics.js';
+
+/** What turns tell their voice. */
+export interface TurnEvents {
+    onStart(): void;
+    onEnd(end: VoiceEnd): void;
+    onWord(word: SpokenWord): void;
+    onUnderrun(): void;
+    onWarning(warning: string): void;
+    onError(error: PgsError): void;
+    /** What is said ends before its time, or begins: the lips leave where they are. */
+    onLeave(): void;
+}
+
+/** Lips this late are an underrun, s: as long as the timeline holds the last frame. */
+const DRY_SECONDS = 0.06;
+
+const BLOCKED_WARNING =
+    'Voice: the browser keeps sound back until the user clicks or presses a key. Speak from such an event first, or resume the AudioContext in one.';
+
+/** One thing is said at a time: what is said, what is about to be, and how one takes the turn of the other. */
+export class Turns {
+    /** Times at which sound ran dry or its lips came too late. */
+    public underruns = 0;
+    public readonly meter: TimingMeter = new TimingMeter();
+    private readonly options: OutputOptions;
+    private readonly events: TurnEvents;
+    private current: Utterance | null = null;
+    private output: SoundOutput | null = null;
+    /** Ends what is about to be said, and the work for it. */
+    private pending: AbortController = new AbortController();
+    private words: SpokenWord[] = [];
+    private isDry = false;
+    private hasStarted = false;
+
+    public constructor(options: OutputOptions, events: TurnEvents) {
+        this.options = options;
+        this.events = events;
+    }
+
+    /** What is said, until its lips are at rest. */
+    public get utterance(): Utterance | null {
+        return this.current;
+    }
+
+    /** The output, once sound was needed. */
+    public get sound(): SoundOutput | null {
+        return this.output;
+    }
+
+    /** @throws PgsError `AUDIO_UNAVAILABLE` - no WebAudio here. */
+    public openSound(gain: number): SoundOutput {
+        if (this.output === null) {
+            this.output = new SoundOutput(this.options);
+            this.output.output.gain.value = gain;
+        }
+        return this.output;
+    }
+
+    /** Wakes the context, from the user's gesture; a refusal is told. */
+    public async ready(sound: SoundOutput, signal: AbortSignal): Promise<void> {
+        await sound.ready(signal, () => this.events.onWarning(BLOCKED_WARNING));
+    }
+
+    /**
+     * Ends what is said or is about to be.
+     *
+     * @returns a signal for what comes next; already aborted when an observer of the end started something newer.
+     */
+    public supersede(reason: VoiceEnd['reason'], fadeSeconds: number = FADE_SECONDS): AbortSignal {
+        this.pending.abort();
+        const next = new AbortController();
+        this.pending = next;
+        this.drop(fadeSeconds, reason);
+        return next.signal;
+    }
+
+    /** Begins a turn. @param isStarted - whether it sounds already; else {@link started} follows. */
+    public begin(utterance: Utterance, isStarted: boolean): void {
+        this.current = utterance;
+        this.events.onLeave();
+        this.words = [];
+        this.isDry = false;
+        this.hasStarted = false;
+        this.meter.clear();
+        if (isStarted) this.started();
+    }
+
+    public started(): void {
+        this.hasStarted = true;
+        this.events.onStart();
+    }
+
+    /** The sound came to its end by itself; the lips go on until what was last is heard. */
+    public finished(utterance: Utterance): void {
+        if (utterance === this.current) this.events.onEnd({ reason: 'finished' });
+    }
+
+    /** A turn fails: it ends, and what went wrong is told. */
+    public fail(signal: AbortSignal, error: PgsError): void {
+        if (signal.aborted) return;
+        this.pending.abort();
+        this.pending = new AbortController();
+        this.drop(FADE_SECONDS, 'failed');
+        this.events.onError(error);
+    }
+
+    /** Words whose times are known. */
+    public expect(words: readonly SpokenWord[]): void {
+        this.words.push(...words);
+    }
+
+    /**
+     * Place that is heard in what is said, s; null where the lips rest. Called once a picture: also tells what the place brings.
+     *
+     * @param offset - by which lips are shown later than their sound, s.
+     */
+    public heardTime(offset: number): number | null {
+        const { current, output } = this;
+        if (current === null || output === null) return null;
+        // A context that stands still, or was closed by somebody, would leave the mouth open.
+        if (output.context.state !== 'running') return this.isCut(output) ? this.lose() : null;
+        const heard = output.clock.read();
+        const place = current.timeAt(heard);
+        if (place === null) return this.currentIfSounding(current);
+        this.tellWords(place);
+        this.watch(current, place, output.context.currentTime - heard);
+        const time = place - offset;
+        if (!current.isSounding && time > current.duration + AFTER_SECONDS) return this.lose();
+        return time;
+    }
+
+    public dispose(): void {
+        this.pending.abort();
+        this.current?.stop(0);
+        this.current = null;
+        this.output?.dispose();
+        this.output = null;
+    }
+
+    private isCut({ context }: SoundOutput): boolean {
+        return context.state === 'closed';
+    }
+
+    private currentIfSounding(current: Utterance): null {
+        if (!current.isSounding) this.lose();
+        return null;
+    }
+
+    private lose(): null {
+        this.current = null;
+        this.words = [];
+        return null;
+    }
+
+    private drop(fadeSeconds: number, reason: VoiceEnd['reason']): void {
+        const { current, hasStarted } = this;
+        if (current === null) return;
+        const { isSounding } = current;
+        this.lose();
+        this.events.onLeave();
+        current.stop(fadeSeconds);
+        if (isSounding && hasStarted) this.events.onEnd({ reason });
+    }
+
+    private tellWords(place: number): void {
+        while (this.words.length > 0 && (this.words[0] as SpokenWord).start <= place)
+            this.events.onWord(this.words.shift() as SpokenWord);
+    }
+
+    private watch(current: Utterance, place: number, outputLatency: number): void {
+        if (!current.isSounding || place < 0) return;
+        const headroom = current.knownTime - place;
+        this.meter.add(headroom, outputLatency);
+        const isDry = headroom < -DRY_SECONDS;
+        if (isDry && !this.isDry) {
+            this.underruns++;
+            this.events.onUnderrun();
+        }
+        this.isDry = isDry;
+    }
+}
+
+/** After the sound the lips glide to rest for this long, s. */
+const AFTER_SECONDS = 0.12;
+
+/** Live sound that an interruption does not end. */
+export function liveOf(utterance: Utterance | null): LiveSound | null {
+    return utterance instanceof LiveSound ? utterance : null;
+}
