@@ -1,0 +1,1 @@
+export { BabylonSoundHost, type OutputConnection, type SoundHostOptions } from './sound-host.js';
