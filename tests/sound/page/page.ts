@@ -1,0 +1,2 @@
+import './host-scenes.js';
+import './sound-scenes.js';
