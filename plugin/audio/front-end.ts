@@ -1,10 +1,13 @@
 import { HOPS_PER_FRAME, MEL_BANDS, PgsError, WINDOW_FIRST, WINDOW_FRAMES, type AudioFrontEnd } from '../core/index.js';
-import { FEATURE_RATE } from './resampler.js';
 
+/** Rate that all speech features are computed at, Hz. */
+export const FEATURE_RATE = 16000;
 /** Samples between two feature frames: 10 ms. */
 export const HOP = 160;
 /** Rate of f_a in a clip: one a video frame, 25 a second. */
 export const FEATURE_FPS: number = FEATURE_RATE / (HOP * HOPS_PER_FRAME);
+/** Rate of f_a in a stream: twice that of a clip, since a frame can be shown only when the one after is there, and that is 20 ms sooner. */
+export const STREAM_FPS = 50;
 /** Samples under the Hann window of a feature frame: 25 ms. */
 export const FRAME_LENGTH = 400;
 export const FFT_SIZE = 512;

@@ -20,12 +20,13 @@ export {
     assertFrontEnd,
 } from './front-end.js';
 export { speechGain } from './level.js';
-export { GLIDE_SECONDS, LipGlide, restFeature } from './lip-rest.js';
+export { GLIDE_SECONDS, LipGlide } from './lip-rest.js';
+export { restFeature } from './rest-feature.js';
 export { LogMelStream, melBank, melFrameCount, type MelFilter } from './log-mel.js';
 export { CausalNormaliser, estimatePrior, isVoiced, silenceRow, type Normalisation } from './normaliser.js';
 export { SimpleObservable, type ObservableLike } from './observable.js';
 export { writeEncoderOnnx } from './onnx-write.js';
-export { FEATURE_RATE, Resampler, resample } from './resampler.js';
+export { Resampler, resample } from './resampler.js';
 export type { ContextSource } from './voice/sound-output.js';
 export { analyseClip, type AnalyseOptions } from './speech-analyser.js';
 export {

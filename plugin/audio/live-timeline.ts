@@ -1,6 +1,7 @@
 import { AUDIO_FEAT_DIM, PgsError } from '../core/index.js';
 import { GLIDE_SECONDS, smooth } from './lip-rest.js';
-import { STREAM_FPS, type StreamFrames } from './speech-stream.js';
+import { STREAM_FPS } from './front-end.js';
+import { type StreamFrames } from './speech-stream.js';
 import type { FramePlace, SpokenTimeline } from './spoken-timeline.js';
 
 /** The last frame is held for this long when the next one is late, s; then the lips glide to rest. */

@@ -1,7 +1,15 @@
 import Meyda from 'meyda';
 import { MEL_BANDS } from '../core/index.js';
-import { FFT_SIZE, FRAME_LENGTH, HOP, LOG_FLOOR, MEL_MAX_HZ, MEL_MIN_HZ, PRE_EMPHASIS } from './front-end.js';
-import { FEATURE_RATE } from './resampler.js';
+import {
+    FFT_SIZE,
+    FRAME_LENGTH,
+    HOP,
+    LOG_FLOOR,
+    MEL_MAX_HZ,
+    MEL_MIN_HZ,
+    PRE_EMPHASIS,
+    FEATURE_RATE,
+} from './front-end.js';
 import { assertSamples } from './samples.js';
 
 /** Number of feature frames of a clip of `sampleCount` samples at 16 kHz. */

@@ -1,6 +1,5 @@
 import { MEL_BANDS, PgsError, assertFinite, type AudioFrontEnd } from '../core/index.js';
-import { FEATURE_RATE } from './resampler.js';
-import { HOP, LOG_FLOOR } from './front-end.js';
+import { HOP, LOG_FLOOR, FEATURE_RATE } from './front-end.js';
 
 /** Frames a second. */
 const FRAME_RATE = FEATURE_RATE / HOP;

@@ -1,8 +1,6 @@
 import { PgsError } from '../core/index.js';
+import { FEATURE_RATE } from './front-end.js';
 import { assertSampleRate, assertSamples } from './samples.js';
-
-/** Rate that all speech features are computed at, Hz. */
-export const FEATURE_RATE = 16000;
 
 /** Zero crossings of the sinc on each side. 32 keeps the response flat to 7 kHz, the top of the mel bank. */
 const HALF_ZERO_CROSSINGS = 32;

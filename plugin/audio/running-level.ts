@@ -1,5 +1,5 @@
 import { BlockMeter, LEVEL_BLOCK, REFERENCE_POWER, RELATIVE_GATE, SILENCE_POWER } from './level.js';
-import { FEATURE_RATE } from './resampler.js';
+import { FEATURE_RATE } from './front-end.js';
 
 const BLOCKS_PER_SECOND = FEATURE_RATE / LEVEL_BLOCK;
 /** Power histograms: bins of 1 dB, from -80 dBFS to full scale. */

@@ -3,7 +3,7 @@ import type { AudioEncoder } from './encoder.js';
 import { energyOf } from './energy.js';
 import { FeatureTimeline } from './feature-timeline.js';
 import { FEATURE_FPS } from './front-end.js';
-import { restFeature } from './lip-rest.js';
+import { restFeature } from './rest-feature.js';
 import { speechFeatureSteps, type SpeechFeatures } from './speech-features.js';
 import { WINDOW_SIZE, windowOf } from './windows.js';
 

@@ -1,9 +1,9 @@
 import { MEL_BANDS, type AudioFrontEnd } from '../core/index.js';
-import { DEFAULT_FRONT_END, PRIOR_SECONDS, assertFrontEnd } from './front-end.js';
+import { DEFAULT_FRONT_END, PRIOR_SECONDS, assertFrontEnd, FEATURE_RATE } from './front-end.js';
 import { speechGain } from './level.js';
 import { LogMelStream, melFrameCount } from './log-mel.js';
 import { CausalNormaliser, estimatePrior, silenceRow } from './normaliser.js';
-import { FEATURE_RATE, Resampler } from './resampler.js';
+import { Resampler } from './resampler.js';
 import { assertNotEmpty, assertSampleRate, assertSamples } from './samples.js';
 
 /** Log-mel frames of a clip `[count, MEL_BANDS]`, not normalised. */

@@ -8,17 +8,14 @@ import {
 } from '../core/index.js';
 import type { AudioEncoder } from './encoder.js';
 import { energyOf } from './energy.js';
-import { HOP } from './front-end.js';
+import { FEATURE_RATE, HOP, STREAM_FPS } from './front-end.js';
 import { LEVEL_BLOCK } from './level.js';
 import { GLIDE_SECONDS } from './lip-rest.js';
 import { LogMelStream } from './log-mel.js';
 import { CausalNormaliser, silenceRow } from './normaliser.js';
-import { FEATURE_RATE, Resampler } from './resampler.js';
+import { Resampler } from './resampler.js';
 import { RunningLevel } from './running-level.js';
 import { WINDOW_SIZE, windowFrom } from './windows.js';
-
-/** Rate of f_a in a stream: twice that of a clip, since a frame can be shown only when the one after is there, and that is 20 ms sooner. */
-export const STREAM_FPS = 50;
 
 const HOPS = FEATURE_RATE / HOP / STREAM_FPS;
 /** A video frame is centred 2 hops after its first; a frame of the stream, half as long, 1 hop. */

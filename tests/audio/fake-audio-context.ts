@@ -97,7 +97,7 @@ class FakeGain extends FakeNode {
     };
 }
 
-export class FakeSource extends FakeNode {
+class FakeSource extends FakeNode {
     public buffer: AudioBuffer | null = null;
     public loop = false;
     public onended: (() => void) | null = null;
@@ -108,9 +108,9 @@ export class FakeSource extends FakeNode {
         },
     };
     /** Context time of the start, s; NaN when it does not sound. */
-    public startTime = Number.NaN;
+    public startTime: number = Number.NaN;
     public offset = 0;
-    private stopTime = Number.POSITIVE_INFINITY;
+    private stopTime: number = Number.POSITIVE_INFINITY;
 
     public start(time: number, offset = 0): void {
         this.startTime = time;

@@ -1,7 +1,7 @@
 import { PgsError, type AudioFrontEnd } from '../../core/index.js';
 import { TsEncoder, type AudioEncoder } from '../encoder.js';
 import { assertFrontEnd } from '../front-end.js';
-import { restFeature } from '../lip-rest.js';
+import { restFeature } from '../rest-feature.js';
 import { analyseClip } from '../speech-analyser.js';
 import { newVoiceMemory, type VoiceMemory } from '../speech-stream.js';
 import type { AnalysisPort, Fault, FromHost, ToHost } from './messages.js';

@@ -1,7 +1,8 @@
 import type { AudioFrontEnd } from '../../core/index.js';
 import type { AudioEncoder } from '../encoder.js';
 import { Resampler } from '../resampler.js';
-import { STREAM_FPS, SpeechStream, type StreamFrames, type VoiceMemory } from '../speech-stream.js';
+import { STREAM_FPS } from '../front-end.js';
+import { SpeechStream, type StreamFrames, type VoiceMemory } from '../speech-stream.js';
 import type { FromHost, ToHost } from './messages.js';
 import { readFeed } from './sample-feed.js';
 
