@@ -19,6 +19,15 @@ export function missingBrowser(): string | undefined {
     return findChromium() === undefined ? 'no Chromium (set PGS_CHROMIUM)' : undefined;
 }
 
+export interface PageOptions {
+    /** Serves the page cross-origin isolated, so that it may share memory with workers. Default false. */
+    readonly isIsolated?: boolean;
+    /** More arguments for the browser. */
+    readonly args?: readonly string[];
+}
+
+const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
 /**
  * Builds a page folder with vite, serves it on localhost (WebGPU needs a secure context), and opens it.
  *
@@ -29,6 +38,7 @@ export async function openPageAsync(
     folder: string,
     files: Readonly<Record<string, Uint8Array>>,
     size: { readonly width: number; readonly height: number },
+    { isIsolated = false, args = [] }: PageOptions = {},
 ): Promise<BrowserPage> {
     const outDir = mkdtempSync(join(tmpdir(), 'pgstalker-page-'));
     await build({
@@ -44,11 +54,11 @@ export async function openPageAsync(
         root: resolve(folder),
         logLevel: 'error',
         build: { outDir },
-        preview: { port: 0, host: 'localhost' },
+        preview: { port: 0, host: 'localhost', ...(isIsolated ? { headers: ISOLATION } : {}) },
     });
     const browser: Browser = await chromium.launch({
         executablePath: findChromium() as string,
-        args: [...WEBGPU_FLAGS],
+        args: [...WEBGPU_FLAGS, ...args],
     });
     const page = await browser.newPage({ viewport: size, deviceScaleFactor: 1 });
     const errors: string[] = [];
