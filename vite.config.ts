@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { defineConfig, type Plugin, type UserConfig, type UserConfigFnObject } from 'vite';
+import { TAP_CODE } from './plugin/audio/analysis/tap-code.js';
 
 const root = import.meta.dirname;
 
@@ -18,10 +19,19 @@ const leanShaders: Plugin = {
     },
 };
 
-/** `vite build`: the library. Babylon stays the user's own copy; meyda and the WGSL text are bundled. */
+/** The tap as a file, for pages whose policy forbids worklets made from text. */
+const tapFile: Plugin = {
+    name: 'tap-file',
+    apply: 'build',
+    generateBundle() {
+        this.emitFile({ type: 'asset', fileName: 'tap.js', source: TAP_CODE });
+    },
+};
+
+/** `vite build`: the library. Babylon stays the user's own copy; the WGSL text and the worker's code are bundled. */
 const library: UserConfig = {
     publicDir: false,
-    plugins: [leanShaders],
+    plugins: [leanShaders, tapFile],
     build: {
         target: 'es2022',
         sourcemap: true,
@@ -30,11 +40,14 @@ const library: UserConfig = {
                 index: resolve(root, 'plugin/index.ts'),
                 register: resolve(root, 'plugin/register.ts'),
                 densify: resolve(root, 'plugin/densify/index.ts'),
+                ort: resolve(root, 'plugin/audio/ort/index.ts'),
+                tts: resolve(root, 'plugin/tts/index.ts'),
+                'analysis-worker': resolve(root, 'plugin/audio/analysis/analysis-worker.ts'),
             },
             formats: ['es'],
         },
         rolldownOptions: {
-            external: [/^@babylonjs\//, /^onnxruntime-web/],
+            external: [/^@babylonjs\//, /^onnxruntime-web/, /^@echogarden\//],
             // Vite leaves the white space of ES libraries in; the source map has all of it.
             output: { minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } } },
         },

@@ -43,5 +43,6 @@ export type { VoiceEnd } from './voice/voice-events.js';
 export type { VoiceMetrics } from './voice/voice-metrics.js';
 export { decodeWav, encodeWav, type WavClip } from './wav.js';
 export { WINDOW_SIZE, windowOf } from './windows.js';
-export type { GameSound, KnownSound, RoutedSound, SoundHost } from './voice/sound-host.js';
+export type { GameSound, KnownSound, OutputConnection, RoutedSound, SoundHost } from './voice/sound-host.js';
 export type { SpeechChunk, SpeechRequest, SpeechSource, SpokenWord } from './voice/speech-source.js';
+export { loadOrtEncoderAsync } from './load-ort.js';

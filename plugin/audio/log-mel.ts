@@ -1,4 +1,3 @@
-import Meyda from 'meyda';
 import { MEL_BANDS } from '../core/index.js';
 import {
     FFT_SIZE,
@@ -10,6 +9,7 @@ import {
     PRE_EMPHASIS,
     FEATURE_RATE,
 } from './front-end.js';
+import { PowerSpectrum } from './power-spectrum.js';
 import { assertSamples } from './samples.js';
 
 /** Number of feature frames of a clip of `sampleCount` samples at 16 kHz. */
@@ -27,6 +27,7 @@ export class LogMelStream {
     private readonly gain: number;
     private readonly hann: Float64Array = hannWindow();
     private readonly bank: readonly MelFilter[] = melBank();
+    private readonly spectrum: PowerSpectrum = new PowerSpectrum(FFT_SIZE);
     /** Windowed frame, zero from sample 400 on. */
     private readonly frame: Float32Array = new Float32Array(FFT_SIZE);
 
@@ -100,7 +101,7 @@ export class LogMelStream {
     private analyse(start: number, row: number): void {
         const { held, hann, frame, bank, output } = this;
         for (let i = 0; i < FRAME_LENGTH; i++) frame[i] = (held[start + i] as number) * (hann[i] as number);
-        const power = powerSpectrum(frame);
+        const power = this.spectrum.of(frame);
         for (let band = 0; band < MEL_BANDS; band++) {
             const { firstBin, weights } = bank[band] as MelFilter;
             let energy = 0;
@@ -148,17 +149,4 @@ function hannWindow(): Float64Array {
         { length: FRAME_LENGTH },
         (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FRAME_LENGTH),
     );
-}
-
-/**
- * |X|^2 of bins 0..255.
- *
- * Meyda is one mutable object for the whole realm, so the two settings that matter are set before every call; nothing
- * else of it is used (its mel bands are ln(1 + E), which destroys gain invariance, and its filter banks go stale).
- */
-function powerSpectrum(frame: Float32Array): Float32Array {
-    Meyda.bufferSize = FFT_SIZE;
-    // 'rect' exists at run time; the type declarations leave it out.
-    Meyda.windowingFunction = 'rect' as unknown as typeof Meyda.windowingFunction;
-    return Meyda.extract('powerSpectrum', frame) as unknown as Float32Array;
 }

@@ -5,10 +5,18 @@
 export interface SoundHost {
     /** The context in which the game plays; called when sound is first needed, from the user's gesture. */
     openContext(): AudioContext;
-    /** Routes the voice's last node into the game's mix; called once. @returns what undoes it. */
-    connectOutput(output: AudioNode): { dispose(): void };
+    /** Routes the voice's last node into the game's mix; called once. */
+    connectOutput(output: AudioNode): OutputConnection;
     /** Understands a sound or bus of the engine; null where `sound` is none of them. @throws PgsError `OPTION_VALUE` - it is one, and cannot be used. */
     resolveSound(sound: unknown): GameSound | null;
+}
+
+/** The voice's place in the game's mix. */
+export interface OutputConnection {
+    /** Resolves when the voice can be heard; a rejection is a `PgsError`. */
+    whenConnectedAsync(): Promise<void>;
+    /** Takes the voice out of the mix. */
+    dispose(): void;
 }
 
 /** A sound of the game's own engine, in one of two shapes. */

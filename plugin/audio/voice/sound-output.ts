@@ -1,7 +1,7 @@
 import { PgsError } from '../../core/index.js';
 import { TAP_CODE } from '../analysis/tap-code.js';
 import { AudioClock } from '../audio-clock.js';
-import type { SoundHost } from './sound-host.js';
+import type { OutputConnection, SoundHost } from './sound-host.js';
 
 /** A context, or a function that gives one when sound is first needed (an engine may make its own late). */
 export type ContextSource = AudioContext | (() => AudioContext);
@@ -40,7 +40,7 @@ export class SoundOutput {
     public readonly output: GainNode;
     private readonly ownsContext: boolean;
     private readonly tapUrl: string | URL | undefined;
-    private readonly connection: { dispose(): void } | null;
+    private readonly connection: OutputConnection | null;
     /** Lines that sound or fade, with the timer of the fade. */
     private readonly lines: Map<GainNode, ReturnType<typeof setTimeout> | null> = new Map();
     private tapModule: Promise<void> | null = null;
@@ -63,12 +63,16 @@ export class SoundOutput {
     }
 
     /**
-     * Wakes the context; resolves when it runs or `signal` aborts. A page may only start sound from a user's gesture, and
+     * Wakes the context; resolves when it runs and the game's mix has the voice, or `signal` aborts. A page may only start sound from a user's gesture, and
      * a refusal is silent, so `onBlocked` is called when waking takes suspiciously long; the wait goes on.
      *
-     * @throws PgsError `AUDIO_UNAVAILABLE` - the context is closed.
+     * @throws PgsError `AUDIO_UNAVAILABLE` - the context is closed, or the game's mix does not take the voice.
      */
     public async ready(signal: AbortSignal, onBlocked: () => void): Promise<void> {
+        await Promise.all([this.wakeAsync(signal, onBlocked), this.connection?.whenConnectedAsync()]);
+    }
+
+    private async wakeAsync(signal: AbortSignal, onBlocked: () => void): Promise<void> {
         const { context } = this;
         if (context.state === 'running') return;
         assertOpen(context);
