@@ -31,8 +31,9 @@ const READABLE: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * An English voice without a network: flite, 16 kHz, with the times of words. It is loaded when first heard (21 MB, compiled
- * once a source) and speaks sentence by sentence on the calling thread, about 0.1 s of work a second of `slt`.
+ * An English voice without a network: flite, with the times of words. It is loaded when first heard (21 MB, compiled once a
+ * source) and speaks sentence by sentence on the calling thread: about 0.05 s of work a second of `slt`, measured on a slow
+ * core, beside 15 ms for each sentence.
  *
  * @throws PgsError `OPTION_VALUE` - an unknown voice, or a stallMs of 0. The sound throws `SPEECH_SOURCE`.
  * @example await head.voice.speak('Hello there', fliteSpeech());

@@ -55,6 +55,14 @@ describe('fliteSpeech', () => {
         expect(writtenAt).toEqual([1, 2]);
     });
 
+    it('gives a whole text sentence by sentence too, so that it starts early', async () => {
+        const sentences: string[] = [];
+        for await (const { words } of fliteSpeech({ voice: 'kal' }).open('One map. Two.', { signal: signal() })) {
+            if (words !== undefined) sentences.push(words.map(({ text }) => text).join(' '));
+        }
+        expect(sentences).toEqual(['One map.', 'Two.']);
+    });
+
     it.for(['rms', 'awb', 'kal'] as const)('has the voice %s, and says the same bytes twice', async (voice) => {
         const source = fliteSpeech({ voice });
         const first = await listen(source.open('Map it.', { signal: signal() }));

@@ -8,7 +8,8 @@ import { type FakeSpeechServer, type Manner, RATE, startFakeSpeechServer } from 
 import { type Heard, listen, rounded, spoken, type WavKind } from './script.js';
 
 const KEY = 'sk-0123456789-very-secret';
-const TEXT = 'Hello you, map.';
+/** Not ASCII: its bytes are torn apart too. */
+const TEXT = 'Hellö you, map.';
 
 let server: FakeSpeechServer;
 beforeAll(async () => {
