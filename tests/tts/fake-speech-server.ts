@@ -5,9 +5,9 @@ import { encodeScript, scriptOf, wavOf, type WavKind } from './script.js';
 /** How the server answers. */
 export type Manner =
     | 'whole'
-    /** One byte a chunk. */
+    /** One byte a chunk, each on its own turn of the loop. */
     | 'bytes'
-    /** Chunks of 7, 1, 333, 2 and 64 bytes, each on its own turn of the loop. */
+    /** Chunks of 7, 1, 333, 2 and 64 bytes, as above. */
     | 'pieces'
     | '401'
     /** With a body that quotes the key. */
@@ -113,7 +113,8 @@ async function drip(response: ServerResponse, bytes: Uint8Array, sizes: readonly
         const size = sizes[i % sizes.length] ?? 1;
         response.write(bytes.subarray(at, at + size));
         at += size;
-        if (size > 1 || at % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+        // Writes of one turn would be sent as one chunk.
+        await new Promise((resolve) => setImmediate(resolve));
     }
     response.end();
 }

@@ -247,7 +247,7 @@ describe('requests', () => {
 
 describe('a WAV file', () => {
     it.for(['float', 'stream', 'zero', 'tagged'] as const)('is heard when it is %s', async (wav) => {
-        Object.assign(server, { wav, manner: 'bytes' });
+        Object.assign(server, { wav, manner: 'pieces' });
         const heard = await listen(make('urlSpeech wav').open(TEXT, { signal: signal() }));
         expect(heard.samples).toEqual(spoken([TEXT], RATE).samples);
     });
