@@ -36,6 +36,9 @@ interface ParameterInternals {
     readonly _rampEndTime?: number;
 }
 
+/** What of a playback can change while it plays, and is set through its own setters. */
+const CHANGING = ['loop', 'loopStart', 'loopEnd', 'playbackRate', 'pitch'] as const;
+
 /** One playback of a sound. Babylon keeps the class to itself; these members of it carry no underscore. */
 export interface SoundInstance {
     readonly state: SoundState;
@@ -83,4 +86,31 @@ export function rateRampEnd(instance: SoundInstance): number {
 /** As {@link rateRampEnd}, of its pitch. */
 export function pitchRampEnd(instance: SoundInstance): number {
     return (instance as InstanceInternals)._pitch?._rampEndTime ?? 0;
+}
+
+/**
+ * Calls back before and after a playback's loop, rate or pitch changes, for Babylon tells nobody. The setters are covered on this one
+ * playback, and go with it.
+ *
+ * @returns how many of the five setters were there to cover.
+ */
+export function aroundChange(instance: SoundInstance, before: () => void, after: () => void): number {
+    return CHANGING.filter((name) => {
+        const setter = findSetter(instance, name);
+        if (setter === undefined) return false;
+        const set = (value: unknown): void => {
+            before();
+            setter.call(instance, value);
+            after();
+        };
+        return Reflect.defineProperty(instance, name, { configurable: true, set });
+    }).length;
+}
+
+function findSetter(object: object, name: string): ((value: unknown) => void) | undefined {
+    for (let holder: object | null = object; holder !== null; holder = Reflect.getPrototypeOf(holder)) {
+        const property = Reflect.getOwnPropertyDescriptor(holder, name);
+        if (property !== undefined) return property.set;
+    }
+    return undefined;
 }

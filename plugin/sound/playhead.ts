@@ -77,6 +77,9 @@ export class Playhead {
             now,
         );
         const pitchChange = this.#pitch.changeTime(settings.pitch, settings.pitchRampEnd, settings, this.#last, now);
+        const [loopStart, loopEnd] = loopRegion(settings);
+        // Only a loop that is new can find it behind its end, and browsers begin such a loop at its start.
+        if (settings.isLooping && this.#time >= loopEnd) this.#time = loopStart;
         let moved = 0;
         const isRateFirst = rateChange <= pitchChange;
         for (const isRate of [isRateFirst, !isRateFirst]) {
