@@ -44,6 +44,11 @@ describe.skipIf(reason !== undefined)(`audio bridge in Chromium ${reason ?? ''}`
         expect(seen.sought).toBe(0);
     });
 
+    it('is told before and after a change of loop, rate and pitch', () => {
+        expect(seen.covered).toBe(5);
+        expect(seen.changes).toEqual(['before false', 'after true']);
+    });
+
     it('knows when a change of rate or pitch is complete', () => {
         expect(seen.unchanged).toEqual([0, 0]);
         // The audio thread may go on by some quanta between the change and the question.

@@ -5,7 +5,7 @@ import type { Step } from './page/sound-scenes.js';
 
 const reason = missingBrowser();
 
-/** Position against the sample that was rendered at the same context time, s. Measured 0.00009, with 60 changes of rate 0.0038. */
+/** Position against the sample that was rendered at the same context time, s. Measured 0.0004. */
 const POSITION_TOLERANCE = 0.005;
 
 /** Scripts on a ramp of 4 s; each is played for {@link SCRIPT_SECONDS}. */
@@ -68,9 +68,24 @@ const SCRIPTS: Readonly<Record<string, readonly Step[]>> = {
         [0, 'play'],
         [0.8, 'again'],
     ],
-    'twenty changes of rate': [
+    'sixty changes of rate': [
         [0, 'play'],
-        ...Array.from({ length: 20 }, (_, i): Step => [0.1 + i * 0.12, 'set', { playbackRate: 1 + 0.6 * Math.sin(i) }]),
+        ...Array.from({ length: 60 }, (_, i): Step => [0.1 + i * 0.04, 'set', { playbackRate: 1 + 0.6 * Math.sin(i) }]),
+    ],
+    'a loop that is left and entered right at its end': [
+        [0, 'set', { loop: true, loopStart: 1, loopEnd: 1.2, startOffset: 1 }],
+        [0, 'play'],
+        ...Array.from({ length: 10 }, (_, i): Step => [0.2 * i + 0.18, 'set', { loop: i % 2 === 1 }]),
+    ],
+    'changes between two questions': [
+        [0, 'play'],
+        ...[0.4, 0.8, 1.2].flatMap((time): Step[] => [
+            [time, 'set', { playbackRate: 3, pitch: -600 }],
+            [time, 'wait'],
+            [time, 'set', { playbackRate: 0.5, pitch: 0 }],
+            [time, 'wait'],
+            [time, 'set', { playbackRate: 1 }],
+        ]),
     ],
 };
 

@@ -113,7 +113,13 @@ describe('playhead', () => {
         const [whole, empty] = started(0, 9, { isLooping: true, loopStart: 5, loopEnd: 5 });
         whole.advanceTo(23, empty);
         expect(whole.time).toBe(2);
-        // Behind the loop, Chromium begins at its start.
+    });
+
+    it('goes to the start of a loop that it is behind, as Chromium does', () => {
+        const [playhead, now] = started(0, 5);
+        playhead.advanceTo(1, now);
+        playhead.advanceTo(1.5, settings({ isLooping: true, loopStart: 1, loopEnd: 3 }));
+        expect(playhead.time).toBe(1.5);
         expect(started(0, 8, { isLooping: true, loopStart: 1, loopEnd: 3 })[0].time).toBe(1);
     });
 });

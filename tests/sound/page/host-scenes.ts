@@ -15,6 +15,7 @@ import {
     sleep,
     startTone,
 } from './stage.js';
+import type { Level, SeenConnected, SeenShared, SeenSpatial } from './seen.js';
 
 /** A host and its engine. Every scene starts from nothing and leaves nothing. */
 const hostScenes = {
@@ -22,7 +23,7 @@ const hostScenes = {
     engineFiles: (): number =>
         performance.getEntriesByType('resource').filter(({ name }) => /webAudioEngine/i.test(name)).length,
 
-    async connectAsync() {
+    async connectAsync(): Promise<SeenConnected> {
         const engine = await createEngineAsync();
         const recorder = await recordAsync(engine);
         const host = new BabylonSoundHost({ name: 'ava', mesh: makeHead('ava') });
@@ -64,13 +65,12 @@ const hostScenes = {
             quiet,
             bussed,
             muted,
-            tapLevel: tapped[0],
+            tapLevel: Number(tapped[0]),
             disconnected,
             again,
             disposed,
         };
         const after = {
-            className: source.getClassName(),
             freed,
             isEngineLive: AudioEngineV2.Instances.includes(engine),
         };
@@ -80,7 +80,7 @@ const hostScenes = {
     },
 
     /** Two heads that start in one tick, without an engine of the game. */
-    async shareAsync() {
+    async shareAsync(): Promise<SeenShared> {
         const heads = ['ava', 'ben', 'cleo'].map((name) => {
             const mesh = makeHead(name);
             return { mesh, host: new BabylonSoundHost({ name, mesh }) };
@@ -113,7 +113,7 @@ const hostScenes = {
         return { filesBefore, filesOpened, filesAfter, isOne, isFound, isLater, engines, both, one, liveWithOne, end };
     },
 
-    async leaveToGameAsync() {
+    async leaveToGameAsync(): Promise<{ isLive: boolean; code: string; engines: number; state: string }> {
         const host = new BabylonSoundHost({ name: 'ava', mesh: makeHead('ava') });
         const source = await host.sourceAsync();
         const sound = await source.engine.createSoundAsync('game', rampBuffer(host.openContext()));
@@ -131,7 +131,7 @@ const hostScenes = {
     },
 
     /** The game disposes its engine while a head uses it, and makes another. */
-    async replaceEngineAsync() {
+    async replaceEngineAsync(): Promise<{ isNew: boolean; isSourceNew: boolean; error: string }> {
         const first = await createEngineAsync();
         const host = new BabylonSoundHost({ name: 'ava', mesh: makeHead('ava') });
         const connection = host.connectOutput(startTone(host.openContext()));
@@ -149,7 +149,7 @@ const hostScenes = {
     },
 
     /** Levels left and right with the head on either side of the camera. */
-    async spatialAsync(isOfGame: boolean) {
+    async spatialAsync(isOfGame: boolean): Promise<SeenSpatial> {
         const engine = isOfGame ? await createEngineAsync() : undefined;
         engine?.listener.attach(camera);
         const mesh = makeHead('ava');
@@ -173,13 +173,13 @@ const hostScenes = {
         const far = await recorder.levelAsync(0.2);
         const isAttached = source.spatial.isAttached;
         mesh.dispose();
-        const gone = isOfGame ? await recorder.levelAsync(0.2) : [0, 0];
+        const gone = isOfGame ? await recorder.levelAsync(0.2) : ([0, 0] satisfies Level);
         engine?.dispose();
         return { right, left, turned, far, gone, isAttached };
     },
 
     /** Whether another camera takes the ear with it, in the engine that heads share. */
-    async changeCameraAsync() {
+    async changeCameraAsync(): Promise<{ first: boolean; second: boolean }> {
         const host = new BabylonSoundHost({ name: 'ava', mesh: makeHead('ava'), spatial: true });
         const { engine } = await host.sourceAsync();
         const first = engine.listener.attachedNode === camera;

@@ -4,6 +4,7 @@ import { encodeWav } from '../../../plugin/audio/wav.js';
 import * as bridge from '../../../plugin/sound/audio-bridge.js';
 import { BabylonSoundHost } from '../../../plugin/sound/index.js';
 import { Recorder } from './recorder.js';
+import type { Probe, SeenBridge, SeenFollowed, SeenRefused, SeenRouted, SeenStreamed } from './seen.js';
 import {
     codeOf,
     contextOf,
@@ -12,24 +13,15 @@ import {
     rampBuffer,
     RAMP_SECONDS,
     recordAsync,
+    restOfAudioThread,
     sleep,
     startTone,
 } from './stage.js';
 
-/** A question to a known sound, and what was really rendered at that context time. */
-export interface Probe {
-    readonly time: number;
-    readonly state: string;
-    readonly position: number;
-    readonly rate: number;
-    /** s in the buffer; the nearest of three neighbouring samples. */
-    readonly rendered: number;
-}
-
 /** A step of a script: when, s after the start, and what. */
 export type Step = readonly [
     seconds: number,
-    action: 'play' | 'pause' | 'resume' | 'stop' | 'again' | 'set',
+    action: 'play' | 'pause' | 'resume' | 'stop' | 'again' | 'wait' | 'set',
     settings?: Partial<
         Pick<
             StaticSound,
@@ -48,7 +40,7 @@ export type Step = readonly [
 
 /** The game's own sounds. Every scene starts from nothing and leaves nothing. */
 const soundScenes = {
-    async routeAsync() {
+    async routeAsync(): Promise<SeenRouted> {
         const engine = await createEngineAsync();
         const recorder = await recordAsync(engine);
         const context = contextOf(engine);
@@ -79,7 +71,7 @@ const soundScenes = {
         return { before, out, through, routedTwice, back, outSource, backSource, isPlayable };
     },
 
-    async streamAsync() {
+    async streamAsync(): Promise<SeenStreamed> {
         const engine = await createEngineAsync();
         const recorder = await recordAsync(engine);
         const samples = new Float32Array(16000).fill(0.5);
@@ -112,7 +104,7 @@ const soundScenes = {
     },
 
     /** Every way to hand over something that cannot be used. */
-    async refuseAsync() {
+    async refuseAsync(): Promise<SeenRefused> {
         const engine = await createEngineAsync();
         const other = await createEngineAsync();
         const host = new BabylonSoundHost({ name: 'ava', mesh: makeHead('ava'), audioEngine: engine });
@@ -138,7 +130,7 @@ const soundScenes = {
     },
 
     /** Plays the ramp by a script, asks for the position each frame, and looks up what was rendered then. */
-    async followAsync(script: readonly Step[], seconds: number) {
+    async followAsync(script: readonly Step[], seconds: number): Promise<SeenFollowed> {
         const engine = await createEngineAsync();
         const recorder = await recordAsync(engine);
         const context = contextOf(engine);
@@ -153,9 +145,13 @@ const soundScenes = {
         while (context.currentTime < start + seconds) {
             while (steps[0] !== undefined && context.currentTime >= start + steps[0][0]) {
                 const [, action, settings] = steps.shift() as Step;
-                if (action === 'again') sound.play();
-                else if (action === 'set') Object.assign(sound, settings);
-                else known[action]();
+                if (action === 'again') sound.play({ waitTime: 0.02 });
+                else if (action === 'wait') await sleep(0.05);
+                else {
+                    restOfAudioThread(context);
+                    if (action === 'set') Object.assign(sound, settings);
+                    else known[action]();
+                }
             }
             await new Promise((done) => requestAnimationFrame(done));
             // The audio thread may go on between the two questions; then they are asked again.
@@ -183,7 +179,7 @@ const soundScenes = {
     },
 
     /** What the bridge reaches for, on live objects. */
-    async bridgeAsync() {
+    async bridgeAsync(): Promise<SeenBridge> {
         const context = new AudioContext();
         const { CreateAudioEngineAsync } = await import('@babylonjs/core/AudioV2/webAudio/webAudioEngine.js');
         const engine = await CreateAudioEngineAsync({ audioContext: context, disableDefaultUI: true });
@@ -201,6 +197,12 @@ const soundScenes = {
         const before = bridge.newestInstance(sound);
         sound.play();
         const instance = bridge.newestInstance(sound) as bridge.SoundInstance;
+        const changes: string[] = [];
+        const covered = bridge.aroundChange(
+            instance,
+            () => changes.push(`before ${bridge.rateRampEnd(instance) > 0}`),
+            () => changes.push(`after ${bridge.rateRampEnd(instance) > 0}`),
+        );
         const unchanged = [bridge.rateRampEnd(instance), bridge.pitchRampEnd(instance)];
         await sleep(0.1);
         sound.playbackRate = 2;
@@ -218,6 +220,8 @@ const soundScenes = {
             outNodes: outNodes.map((node) => bridge.findOutNode(node)?.constructor.name),
             shows: bridge.showsInstances(sound),
             before,
+            covered,
+            changes: changes.slice(0, 2),
             unchanged,
             rateRamp,
             pitchRamp,

@@ -79,3 +79,18 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<string> {
 export function makeHead(name: string): Mesh {
     return CreateBox(name, { size: 0.25 }, scene);
 }
+
+/**
+ * Waits until the audio thread has rendered a device buffer and rests. What is told to it then acts at the context's
+ * current time; told while it renders, it acts up to a buffer later, which nobody can see from here.
+ */
+export function restOfAudioThread(context: AudioContext): void {
+    const first = context.currentTime;
+    let last = first;
+    let since = performance.now();
+    while (last === first || performance.now() - since < 1) {
+        if (context.currentTime === last) continue;
+        last = context.currentTime;
+        since = performance.now();
+    }
+}

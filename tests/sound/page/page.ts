@@ -1,2 +1,0 @@
-import './host-scenes.js';
-import './sound-scenes.js';
