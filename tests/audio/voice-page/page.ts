@@ -28,7 +28,7 @@ export class Rig {
     private constructor(
         public readonly voice: Voice,
         public readonly context: AudioContext,
-        private readonly recorder: Recorder,
+        public readonly recorder: Recorder,
     ) {
         const log = (text: string): void => void this.events.push([performance.now(), text]);
         voice.onStartObservable.add(() => log('start'));
@@ -79,6 +79,13 @@ export class Rig {
         return start;
     }
 
+    /** Records a node beside the voice's output. */
+    public async record(node: AudioNode): Promise<Recorder> {
+        const recorder = await Recorder.createAsync(this.context);
+        node.connect(recorder.node);
+        return recorder;
+    }
+
     public metrics(): VoiceMetrics {
         return this.voice.metrics;
     }
@@ -104,6 +111,11 @@ export class Rig {
     } {
         const { start, samples } = this.recorder.take(this.context.sampleRate);
         return { pictures: this.pictures, pairs: this.pairs, events: this.events, start, recorded: [...samples] };
+    }
+
+    /** Pictures and readings so far, where {@link result} would be too long to hand over. */
+    public seen(): { readonly pictures: readonly Picture[]; readonly pairs: readonly ClockPair[] } {
+        return { pictures: this.pictures, pairs: this.pairs };
     }
 
     private draw(): void {
