@@ -10,7 +10,19 @@ export {
     type SplatSet,
     type ViewPrior,
 } from './core/index.js';
-export { type PlayOptions, type Voice, type VoiceEnd, type VoiceMetrics } from './audio/index.js';
+export type {
+    AudioEncoder,
+    PlayOptions,
+    SpeechChunk,
+    SpeechRequest,
+    SpeechSource,
+    SpokenWord,
+    Voice,
+    VoiceEnd,
+    VoiceLatency,
+    VoiceMetrics,
+} from './audio/index.js';
+export { LifelikeBehavior, type LifelikeOptions } from './behaviors/index.js';
 export { type ExpressionValues, type FeaturePrecision } from './deformer/index.js';
 export { registerTalkingHead, unregisterTalkingHead } from './loader/index.js';
 export { heatColour, setPinholeCamera } from './splat-material/index.js';

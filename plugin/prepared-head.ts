@@ -1,15 +1,29 @@
+import type { AudioEngineV2 } from '@babylonjs/core/AudioV2/abstractAudio/audioEngineV2.js';
 import { Observable } from '@babylonjs/core/Misc/observable.js';
 import type { Scene } from '@babylonjs/core/scene.js';
-import { Voice, type ContextSource } from './audio/index.js';
-import { decodeHead, type HeadAsset } from './core/index.js';
+import { Voice, assertFrontEnd, loadOrtEncoderAsync, type AudioEncoder, type ContextSource } from './audio/index.js';
+import { PgsError, decodeHead, type HeadAsset } from './core/index.js';
 import type { FeaturePrecision } from './deformer/index.js';
 import type { RasterizerChoice } from './rasterizer-choice.js';
 import { requireGpuDevice, type HeadFrame } from './splat-material/index.js';
 
 /** Choices at creation. */
 export interface TalkingHeadOptions {
-    /** Where the voice plays. Default: an audio context of its own, made when sound is first needed. */
+    /**
+     * Babylon's audio engine that the head speaks through. Default: the one that was created last when sound is first needed; where
+     * there is none, one that all heads share.
+     */
+    readonly audioEngine?: AudioEngineV2;
+    /** Whether the voice comes from the place of the head and follows it, see Babylon's spatial audio. Default false. */
+    readonly isSpatial?: boolean;
+    /** A plain audio context to play in, past Babylon's audio engine: then there is no `soundSourceAsync`. */
     readonly audioContext?: ContextSource;
+    /** An audio encoder of your own instead of the file's; it must give the f_a that this head was trained with. */
+    readonly encoder?: AudioEncoder;
+    /** Address of the hosted file `babylon-pgstalker/analysis-worker`, for pages whose policy forbids workers made from text. */
+    readonly workerUrl?: string | URL;
+    /** Address of the hosted file `babylon-pgstalker/tap`, likewise for audio worklets. */
+    readonly tapUrl?: string | URL;
     /** Storage of the deformation's input on the GPU. Default `f32`; `f16` halves it for 0.001 px of error. */
     readonly featurePrecision?: FeaturePrecision;
     /** Default `auto`. */
@@ -42,13 +56,31 @@ export async function prepareTalkingHeadAsync(
 ): Promise<PreparedHead> {
     requireGpuDevice(scene.getEngine());
     const asset = isBytes(source) ? decodeHead(source instanceof Uint8Array ? source : new Uint8Array(source)) : source;
-    const voice = await Voice.createAsync({
-        frontEnd: asset.audio,
-        encoder: asset.encoderOnnx,
-        createObservable: <T>() => new Observable<T>(),
-        ...(options.audioContext === undefined ? {} : { audioContext: options.audioContext }),
-    });
-    return { asset, voice, options };
+    assertFrontEnd(asset.audio);
+    return { asset, voice: await createVoiceAsync(asset, options), options };
+}
+
+async function createVoiceAsync(
+    asset: HeadAsset,
+    { audioContext, encoder, workerUrl, tapUrl }: TalkingHeadOptions,
+): Promise<Voice> {
+    const create = async (encoder: Uint8Array | AudioEncoder): Promise<Voice> =>
+        Voice.createAsync({
+            frontEnd: asset.audio,
+            encoder,
+            createObservable: <T>() => new Observable<T>(),
+            ...(audioContext === undefined ? {} : { audioContext }),
+            ...(workerUrl === undefined ? {} : { workerUrl }),
+            ...(tapUrl === undefined ? {} : { tapUrl }),
+        });
+    if (encoder !== undefined) return create(encoder);
+    try {
+        return await create(asset.encoderOnnx);
+    } catch (error) {
+        // The front end is known, so what our own executor does not know is an operator: any other ONNX needs onnxruntime-web.
+        if (!(error instanceof PgsError) || error.code !== 'ENCODER_UNSUPPORTED') throw error;
+        return create(await loadOrtEncoderAsync(asset.encoderOnnx));
+    }
 }
 
 function isBytes(source: HeadAsset | Uint8Array | ArrayBuffer): source is Uint8Array | ArrayBuffer {

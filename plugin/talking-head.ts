@@ -3,6 +3,7 @@ import { Matrix, Vector3 } from '@babylonjs/core/Maths/math.vector.js';
 import { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { SubMesh } from '@babylonjs/core/Meshes/subMesh.js';
 import { Observable, type Observer } from '@babylonjs/core/Misc/observable.js';
+import type { AbstractSoundSource } from '@babylonjs/core/AudioV2/abstractAudio/abstractSoundSource.js';
 import type { AbstractEngine } from '@babylonjs/core/Engines/abstractEngine.js';
 import type { AbstractMesh } from '@babylonjs/core/Meshes/abstractMesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
@@ -10,6 +11,7 @@ import type { Voice } from './audio/index.js';
 import { AUDIO_FEAT_DIM, assertFinite, assertShape, PgsError, type HeadAsset } from './core/index.js';
 import { createExpression, totalSplats, type ExpressionValues } from './deformer/index.js';
 import { HeadGpu } from './head-gpu.js';
+import { HeadSound } from './head-sound.js';
 import { prepareTalkingHeadAsync, type PreparedHead, type TalkingHeadOptions } from './prepared-head.js';
 import { PictureChoice } from './picture-choice.js';
 import type { RasterizerChoice, RendererInfo } from './rasterizer-choice.js';
@@ -69,6 +71,7 @@ export class TalkingHeadMesh extends Mesh {
     public readonly onPosedObservable: Observable<TalkingHeadMesh> = new Observable();
 
     readonly #options: TalkingHeadOptions;
+    readonly #sound: HeadSound;
     readonly #headToLocal: Matrix;
     readonly #headToWorld: Matrix = new Matrix();
     readonly #audioFeat: Float32Array = new Float32Array(AUDIO_FEAT_DIM);
@@ -96,6 +99,7 @@ export class TalkingHeadMesh extends Mesh {
         this.asset = asset;
         this.voice = voice;
         this.#options = options;
+        this.#sound = new HeadSound(this, voice, options);
         this.#choice = new PictureChoice(this, options, (text) => this.onWarningObservable.notifyObservers(text));
         this.#hasDetail = options.levelOfDetail ?? true;
         this.#headToLocal = headToLocal(scene, options.frame ?? 'scene');
@@ -244,6 +248,17 @@ export class TalkingHeadMesh extends Mesh {
         names.forEach((name, index) => (this.expression[name] = exprFeat[index] as number));
     }
 
+    /**
+     * The Babylon sound that the head speaks through: its volume, bus, pan, and its place where the head was made with `isSpatial`.
+     * Good until the audio engine is disposed.
+     *
+     * @throws PgsError `AUDIO_UNAVAILABLE` - no audio engine can be had, or the head was made with an `audioContext` to play past it.
+     */
+    public async soundSourceAsync(): Promise<AbstractSoundSource> {
+        this.#assertAlive('soundSourceAsync');
+        return this.#sound.sourceAsync();
+    }
+
     /** Resolves when the GPU holds the head, also after a lost device. @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. */
     public async whenPoseableAsync(): Promise<void> {
         this.#assertAlive('whenPoseableAsync');
@@ -317,6 +332,7 @@ export class TalkingHeadMesh extends Mesh {
         for (const remove of this.#observers) remove();
         this.#dropGpu();
         this.voice.dispose();
+        this.#sound.dispose();
         this.onWarningObservable.clear();
         this.onPosedObservable.clear();
         this.material?.dispose();

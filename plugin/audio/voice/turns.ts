@@ -1,5 +1,6 @@
 import type { PgsError } from '../../core/index.js';
 import { LiveSound } from './live-sound.js';
+import type { SoundHost } from './sound-host.js';
 import { SoundOutput, type OutputOptions } from './sound-output.js';
 import type { SpokenWord } from './speech-source.js';
 import { FADE_SECONDS, type Utterance } from './utterance.js';
@@ -29,7 +30,7 @@ export class Turns {
     /** Times at which sound ran dry or its lips came too late. */
     public underruns = 0;
     public readonly meter: TimingMeter = new TimingMeter();
-    private readonly options: OutputOptions;
+    private options: OutputOptions;
     private readonly events: TurnEvents;
     private current: Utterance | null = null;
     private output: SoundOutput | null = null;
@@ -52,6 +53,11 @@ export class Turns {
     /** The output, once sound was needed. */
     public get sound(): SoundOutput | null {
         return this.output;
+    }
+
+    /** Where the output will be, when it is needed. */
+    public playThrough(source: SoundHost): void {
+        this.options = { ...this.options, source };
     }
 
     /** @throws PgsError `AUDIO_UNAVAILABLE` - no WebAudio here. */

@@ -60,7 +60,7 @@ const METRICS_MS = 1000;
  * for silence.
  */
 export class Voice extends VoiceEvents {
-    private readonly options: VoiceOptions;
+    private host: SoundHost | null;
     private readonly lease: AnalysisLease;
     private readonly analysis: VoiceAnalysis;
     private readonly now: () => number;
@@ -75,7 +75,7 @@ export class Voice extends VoiceEvents {
     private constructor(options: VoiceOptions, lease: AnalysisLease, analysis: VoiceAnalysis) {
         super(options.createObservable);
         const { now = () => performance.now(), audioContext: source, isConnected = true, tapUrl } = options;
-        this.options = options;
+        this.host = isHost(source) ? source : null;
         this.lease = lease;
         this.analysis = analysis;
         this.now = now;
@@ -99,6 +99,19 @@ export class Voice extends VoiceEvents {
             lease.release();
             throw error;
         }
+    }
+
+    /**
+     * Lets the voice play in a game's audio engine. To be called before sound is first needed.
+     *
+     * @throws PgsError `OPTION_VALUE` - sound was needed already.
+     */
+    public playThrough(host: SoundHost): void {
+        this.assertAlive('playThrough');
+        if (this.turns.sound !== null)
+            throw sourceError('playThrough', 'a voice without an output', 'one that has sounded');
+        this.turns.playThrough(host);
+        this.host = host;
     }
 
     /**
@@ -389,8 +402,7 @@ export class Voice extends VoiceEvents {
 
     /** A sound of the game's engine. */
     private resolve(method: string, expected: string, source: unknown): GameSound {
-        const { audioContext: host } = this.options;
-        const game = isHost(host) ? host.resolveSound(source) : null;
+        const game = this.host?.resolveSound(source) ?? null;
         if (game !== null) return game;
         throw sourceError(method, `${expected} of the audio engine`, Object.prototype.toString.call(source));
     }
