@@ -10,7 +10,7 @@ export interface SpokenSegment {
     readonly share: number;
 }
 
-/** A place this far from where the last picture led us to expect it is a jump: a seek, a loop, another sound, s. */
+/** Going back by more than this, or on by this more than the page's time, is a jump: a seek, a loop, s. */
 const JUMP_SECONDS = 0.15;
 
 /**
@@ -26,7 +26,8 @@ export class Lips {
     private readonly shown: Float32Array;
     private readonly glide: LipGlide;
     private timeline: SpokenTimeline | null = null;
-    private lead = 0;
+    private time = 0;
+    private page = 0;
     private isLeaving = false;
     private isFirst = true;
 
@@ -47,12 +48,13 @@ export class Lips {
      * @returns false when it is what the last picture had.
      */
     public sample(page: number, timeline: SpokenTimeline | null, time: number, out: Float32Array): boolean {
-        const lead = time - page;
-        const isJump = timeline !== this.timeline || (timeline !== null && Math.abs(lead - this.lead) > JUMP_SECONDS);
+        const step = time - this.time;
+        const isJump = timeline !== this.timeline || step < -JUMP_SECONDS || step > page - this.page + JUMP_SECONDS;
         if (isJump && !this.isLeaving) this.glide.begin(page, this.shown);
         this.isLeaving = false;
         this.timeline = timeline;
-        this.lead = lead;
+        this.time = time;
+        this.page = page;
         if (timeline === null) out.set(this.rest);
         else timeline.sample(time, out);
         this.energy = timeline?.energyAt(time) ?? 0;
