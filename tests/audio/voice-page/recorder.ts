@@ -17,17 +17,10 @@ export interface RenderStamp {
 export class Recorder {
     /** Contexts that know the recorder's code. */
     private static readonly ready: WeakSet<AudioContext> = new WeakSet();
-    private parts: Float32Array[] = [];
-    private stamps: RenderStamp[] = [];
-    private first = -1;
+    private parts: Part[] = [];
 
     private constructor(public readonly node: AudioWorkletNode) {
-        const { sampleRate } = node.context;
-        node.port.onmessage = ({ data }: MessageEvent<{ frame: number; wall: number; samples: Float32Array }>) => {
-            if (this.first < 0) this.first = data.frame;
-            this.parts.push(data.samples);
-            this.stamps.push({ context: data.frame / sampleRate, wall: data.wall });
-        };
+        node.port.onmessage = ({ data }: MessageEvent<Part>) => void this.parts.push(data);
     }
 
     public static async createAsync(context: AudioContext): Promise<Recorder> {
@@ -39,45 +32,55 @@ export class Recorder {
         return new Recorder(new AudioWorkletNode(context, 'recorder', { numberOfOutputs: 0 }));
     }
 
-    /** Everything so far; `start` is the context time of the first sample, s. */
+    /**
+     * Everything so far; `start` is the context time of the first sample, s. A context may leave a recorder out for some blocks, at its
+     * start above all: nothing sounds there.
+     */
     public take(sampleRate: number): Recorded {
-        const samples = new Float32Array(this.parts.reduce((sum, part) => sum + part.length, 0));
-        let at = 0;
-        for (const part of this.parts) {
-            samples.set(part, at);
-            at += part.length;
-        }
-        return { start: Math.max(0, this.first) / sampleRate, samples };
+        const first = this.parts[0]?.frame ?? 0;
+        const last = this.parts.at(-1);
+        const samples = new Float32Array(last === undefined ? 0 : last.frame + last.samples.length - first);
+        for (const part of this.parts) samples.set(part.samples, part.frame - first);
+        return { start: first / sampleRate, samples };
     }
 
     /** When the blocks so far were rendered. */
     public takeStamps(): readonly RenderStamp[] {
-        return this.stamps;
+        const { sampleRate } = this.node.context;
+        return this.parts.map(({ frame, wall }) => ({ context: frame / sampleRate, wall }));
     }
 
     /** Forgets everything so far. */
     public clear(): void {
         this.parts = [];
-        this.stamps = [];
-        this.first = -1;
     }
+}
+
+/** Samples without a gap, as the audio thread sends them. */
+interface Part {
+    /** Context frame of the first one. */
+    readonly frame: number;
+    readonly wall: number;
+    readonly samples: Float32Array;
 }
 
 const CODE = `
 registerProcessor('recorder', class extends AudioWorkletProcessor {
     constructor() { super(); this.held = new Float32Array(1024); this.count = 0; }
+    send() {
+        if (this.count > 0) this.port.postMessage({ frame: this.frame, wall: this.wall, samples: this.held.slice(0, this.count) });
+        this.count = 0;
+    }
     process([channels]) {
         const left = channels[0] || new Float32Array(128);
+        if (currentFrame !== this.frame + this.count) this.send();
         if (this.count === 0) {
             this.frame = currentFrame;
             this.wall = Date.now();
         }
         this.held.set(left, this.count);
         this.count += left.length;
-        if (this.count === 1024) {
-            this.port.postMessage({ frame: this.frame, wall: this.wall, samples: this.held.slice() });
-            this.count = 0;
-        }
+        if (this.count === 1024) this.send();
         return true;
     }
 });`;
