@@ -60,10 +60,10 @@ export class CausalNormaliser {
         }
     }
 
-    /** Normalises frames `[count, MEL_BANDS]` in place. */
-    public push(mel: Float32Array): void {
+    /** Normalises frames `[count, MEL_BANDS]` in place. @param isLearning - whether they count in the statistics where they are voiced. */
+    public push(mel: Float32Array, isLearning = true): void {
         for (let row = 0; row + MEL_BANDS <= mel.length; row += MEL_BANDS) {
-            if (isVoiced(mel, row)) this.update(mel, row);
+            if (isLearning && isVoiced(mel, row)) this.update(mel, row);
             for (let band = 0; band < MEL_BANDS; band++) {
                 const value =
                     ((mel[row + band] as number) - (this.mean[band] as number)) * (this.inverseStd[band] as number);

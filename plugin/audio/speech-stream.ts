@@ -87,6 +87,7 @@ export class SpeechStream {
     ) {
         this.resampler = new Resampler(inputRate);
         this.level = memory.level;
+        this.level.begin();
         this.normaliser = memory.normaliser;
         this.encoder = encoder;
         this.silence = silenceRow(frontEnd.normalisation);
@@ -107,7 +108,7 @@ export class SpeechStream {
     public async end(): Promise<StreamFrames> {
         this.take(this.resampler.flush());
         this.append(this.logMel.flush());
-        return this.encode(Math.ceil((this.sampleCount / FEATURE_RATE) * STREAM_FPS));
+        return this.encode(Math.ceil(this.sampleCount / (FEATURE_RATE / STREAM_FPS)));
     }
 
     /** Frames from the start whose windows are complete. */
@@ -122,8 +123,9 @@ export class SpeechStream {
         for (let start = 0; start < pcm.length;) {
             const part = pcm.subarray(start, start + level.missing);
             for (let i = 0; i < part.length; i++) scaled[i] = level.gain * (part[i] as number);
-            if (level.push(part)) this.note(level.isSpeech);
+            // Before the level moves on: which samples come together must change nothing.
             this.append(this.logMel.push(scaled.subarray(0, part.length)));
+            if (level.push(part)) this.note(level.isSpeech);
             start += part.length;
         }
     }
@@ -135,7 +137,7 @@ export class SpeechStream {
 
     private append(frames: Float32Array): void {
         if (frames.length === 0) return;
-        this.normaliser.push(frames);
+        this.normaliser.push(frames, !this.level.isSettling);
         const size = this.melCount * MEL_BANDS;
         if (size + frames.length > this.mel.length) {
             const grown = new Float32Array(2 * (size + frames.length));
