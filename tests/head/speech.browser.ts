@@ -19,7 +19,7 @@ describe.skipIf(reason !== undefined)(`heads that speak in a Babylon game ${reas
     let browser: BrowserPage;
 
     beforeEach(async () => {
-        browser = await openPageAsync(resolve(import.meta.dirname, 'speech-page'), FILES, { width: 64, height: 48 });
+        browser = await openPageAsync(resolve(import.meta.dirname, 'speech-page'), FILES, { width: 320, height: 240 });
     });
 
     afterEach(async () => {
