@@ -4,7 +4,7 @@ import { assertFrontEnd } from '../front-end.js';
 import { restFeature } from '../rest-feature.js';
 import { analyseClip } from '../speech-analyser.js';
 import { newVoiceMemory, type VoiceMemory } from '../speech-stream.js';
-import type { AnalysisPort, Fault, FromHost, ToHost } from './messages.js';
+import { faultOf, type AnalysisPort, type Fault, type FromHost, type ToHost } from './messages.js';
 import { HostedStream } from './hosted-stream.js';
 import { RemoteEncoder } from './remote-encoder.js';
 
@@ -69,7 +69,10 @@ export class AnalysisHost {
         this.voices.set(voice, opening);
         opening.then(
             ({ rest }) => this.post({ type: 'opened', voice, rest }),
-            (error: unknown) => this.post({ type: 'failed', of: 'voice', id: voice, fault: faultOf(error) }),
+            (error: unknown) => {
+                this.voices.delete(voice);
+                this.fail('voice', voice, error);
+            },
         );
     }
 
@@ -100,7 +103,7 @@ export class AnalysisHost {
             });
             this.post({ type: 'analysed', clip, features, energy }, [features.buffer, energy.buffer]);
         } catch (error) {
-            if (!abort.signal.aborted) this.post({ type: 'failed', of: 'clip', id: clip, fault: faultOf(error) });
+            if (!abort.signal.aborted) this.fail('clip', clip, error);
         } finally {
             this.clips.delete(clip);
         }
@@ -108,19 +111,15 @@ export class AnalysisHost {
 
     private async streamAsync(message: Extract<ToHost, { type: 'stream' }>): Promise<void> {
         const { stream } = message;
-        const hosted = new HostedStream(
-            message,
-            (answer, transfer) => this.post(answer, transfer),
-            (error) => this.post({ type: 'failed', of: 'stream', id: stream, fault: faultOf(error) }),
-        );
-        // Entered before the voice is there, so that sound which comes meanwhile has somewhere to wait.
-        this.streams.set(stream, hosted);
         try {
+            const hosted = new HostedStream(message, (answer, transfer) => this.post(answer, transfer));
+            // Entered before the voice is there, so that sound which comes meanwhile has somewhere to wait.
+            this.streams.set(stream, hosted);
             const { frontEnd, encoder, rest, memory } = await this.voiceOf(message.voice);
             hosted.start(frontEnd, encoder, rest, memory);
         } catch (error) {
             this.drop(stream);
-            this.post({ type: 'failed', of: 'stream', id: stream, fault: faultOf(error) });
+            this.fail('stream', stream, error);
         }
     }
 
@@ -128,10 +127,9 @@ export class AnalysisHost {
         this.streams.get(stream)?.close();
         this.streams.delete(stream);
     }
-}
 
-/** What of an error reaches the page. */
-function faultOf(error: unknown): Fault {
-    if (error instanceof PgsError) return { code: error.code, message: error.message };
-    return { code: 'ENCODER_UNSUPPORTED', message: `audio analysis: ${String(error)}. Check the audio encoder.` };
+    private fail(of: 'voice' | 'clip' | 'stream', id: number, error: unknown): void {
+        const fault: Fault = faultOf('audio analysis', error);
+        this.post({ type: 'failed', of, id, fault });
+    }
 }

@@ -1,9 +1,9 @@
-import type { AudioFrontEnd } from '../../core/index.js';
+import { AUDIO_FEAT_DIM, assertFinite, type AudioFrontEnd } from '../../core/index.js';
 import type { AudioEncoder } from '../encoder.js';
 import { Resampler } from '../resampler.js';
 import { STREAM_FPS } from '../front-end.js';
 import { SpeechStream, type StreamFrames, type VoiceMemory } from '../speech-stream.js';
-import type { FromHost, ToHost } from './messages.js';
+import { faultOf, type FromHost, type ToHost } from './messages.js';
 import { readFeed } from './sample-feed.js';
 
 type Post = (message: FromHost, transfer?: Transferable[]) => void;
@@ -16,7 +16,6 @@ export class HostedStream {
     private readonly id: number;
     private readonly inputRate: number;
     private readonly post: Post;
-    private readonly fail: (error: unknown) => void;
     private readonly playout: Playout | null;
     private readonly closeFeed: () => void;
     private speech: SpeechStream | null = null;
@@ -27,15 +26,11 @@ export class HostedStream {
     private hasFailed = false;
     private isClosed = false;
 
-    public constructor(
-        { stream, sampleRate, outputRate, feed }: Extract<ToHost, { type: 'stream' }>,
-        post: Post,
-        fail: (error: unknown) => void,
-    ) {
+    /** @throws PgsError `AUDIO_FORMAT` - an impossible rate. */
+    public constructor({ stream, sampleRate, outputRate, feed }: Extract<ToHost, { type: 'stream' }>, post: Post) {
         this.id = stream;
         this.inputRate = sampleRate;
         this.post = post;
-        this.fail = fail;
         this.playout = outputRate === null ? null : new Playout(sampleRate, outputRate);
         this.work = new Promise((resolve) => (this.begin = resolve));
         this.closeFeed =
@@ -49,7 +44,7 @@ export class HostedStream {
 
     /** The voice is there: begins with what has come so far. @throws PgsError `AUDIO_FORMAT` - an impossible rate. */
     public start(frontEnd: AudioFrontEnd, encoder: AudioEncoder, rest: Float32Array, memory: VoiceMemory): void {
-        this.speech = new SpeechStream(this.inputRate, frontEnd, encoder, rest, memory);
+        this.speech = new SpeechStream(this.inputRate, frontEnd, this.guard(encoder, rest), rest, memory);
         this.begin();
     }
 
@@ -89,6 +84,21 @@ export class HostedStream {
             .catch((error: unknown) => this.report(error));
     }
 
+    /** Where the encoder fails the lips rest, and the sound goes on. It is told once. */
+    private guard(encoder: AudioEncoder, rest: Float32Array): AudioEncoder {
+        return {
+            encode: async (windows, count, out) => {
+                try {
+                    await encoder.encode(windows, count, out);
+                    assertFinite('ENCODER_UNSUPPORTED', 'audio encoder', out, 'Check the audio encoder.');
+                } catch (error) {
+                    this.report(error);
+                    for (let n = 0; n < count; n++) out.set(rest, n * AUDIO_FEAT_DIM);
+                }
+            },
+        };
+    }
+
     /** Sound that is no sound is silence, so that what follows keeps its place. It is told once. */
     private async analyse(speech: SpeechStream, samples: Float32Array): Promise<[StreamFrames, Float32Array]> {
         try {
@@ -103,7 +113,7 @@ export class HostedStream {
     private report(error: unknown): void {
         if (this.hasFailed || this.isClosed) return;
         this.hasFailed = true;
-        this.fail(error);
+        this.post({ type: 'faulty', stream: this.id, fault: faultOf('audio analysis', error) });
     }
 
     private send({ first, features, energy }: StreamFrames, pcm: Float32Array | null): void {

@@ -1,4 +1,4 @@
-import type { AudioFrontEnd, PgsErrorCode } from '../../core/index.js';
+import { PgsError, type AudioFrontEnd, type PgsErrorCode } from '../../core/index.js';
 
 /** Where the sound of a stream comes from: pushed by the page, or sent or written by the tap on the audio thread. */
 export type StreamFeed = MessagePort | SharedArrayBuffer | null;
@@ -65,6 +65,8 @@ export type FromHost =
           readonly anchor: number;
       }
     | { readonly type: 'ended'; readonly stream: number; readonly duration: number }
+    /** Something of a stream is no sound, or has no lips; it goes on. */
+    | { readonly type: 'faulty'; readonly stream: number; readonly fault: Fault }
     | { readonly type: 'failed'; readonly of: 'voice' | 'clip' | 'stream'; readonly id: number; readonly fault: Fault }
     | {
           readonly type: 'encode';
@@ -78,6 +80,12 @@ export type FromHost =
 export interface Fault {
     readonly code: PgsErrorCode;
     readonly message: string;
+}
+
+/** What of an error reaches the other thread. @param where - begins the message of one that is not ours. */
+export function faultOf(where: string, error: unknown): Fault {
+    if (error instanceof PgsError) return { code: error.code, message: error.message };
+    return { code: 'ENCODER_UNSUPPORTED', message: `${where}: ${String(error)}. Check the audio encoder.` };
 }
 
 /** One end of the way between page and analysis: a `Worker`, a worker's own scope, or a `MessagePort`. */

@@ -14,38 +14,45 @@ interface Running {
     readonly warning: string | null;
 }
 
+/** An analysis with those that use it, or wait for it. */
+interface Shared {
+    readonly starting: Promise<Running>;
+    users: number;
+}
+
 /** The one analysis of a page, for all voices: begun by the first that needs it, ended with the last. */
 export class SharedAnalysis {
-    static #running: Promise<Running> | undefined;
-    static #users: number | undefined;
+    static #shared: Shared | undefined;
 
-    /** @param workerUrl - address of `analysis-worker.js`, for pages whose policy forbids workers made from text. */
+    /**
+     * @param workerUrl - address of `analysis-worker.js`, for pages whose policy forbids workers made from text.
+     * @throws where not even the page can analyse; the next try begins anew.
+     */
     public static async acquireAsync(workerUrl?: string | URL): Promise<AnalysisLease> {
-        const running = SharedAnalysis.#running;
-        if (running === undefined || (await running).analysis.isBroken) {
-            // Whoever waits beside us finds the one that we begin.
-            if (SharedAnalysis.#running === running) {
-                SharedAnalysis.#running = startAsync(workerUrl);
-                SharedAnalysis.#users = 0;
-            }
-        }
-        const mine = SharedAnalysis.#running as Promise<Running>;
-        SharedAnalysis.#users = (SharedAnalysis.#users ?? 0) + 1;
+        const shared = (SharedAnalysis.#shared ??= { starting: startAsync(workerUrl), users: 0 });
+        // Counted before anything is awaited: the last user may leave meanwhile.
+        shared.users++;
+        const running = await shared.starting.catch((error: unknown) => {
+            SharedAnalysis.#forget(shared);
+            throw error;
+        });
         let isHeld = true;
-        const { analysis, warning } = await mine;
-        return {
-            analysis,
-            warning,
-            release: () => {
-                if (!isHeld) return;
-                isHeld = false;
-                if (SharedAnalysis.#running !== mine) return;
-                SharedAnalysis.#users = (SharedAnalysis.#users ?? 1) - 1;
-                if (SharedAnalysis.#users > 0) return;
-                SharedAnalysis.#running = undefined;
-                analysis.dispose();
-            },
+        const release = (): void => {
+            if (!isHeld) return;
+            isHeld = false;
+            if (--shared.users > 0) return;
+            SharedAnalysis.#forget(shared);
+            running.analysis.dispose();
         };
+        if (!running.analysis.isBroken) return { ...running, release };
+        // Its voices have failed; they end it when they go.
+        SharedAnalysis.#forget(shared);
+        release();
+        return SharedAnalysis.acquireAsync(workerUrl);
+    }
+
+    static #forget(shared: Shared): void {
+        if (SharedAnalysis.#shared === shared) SharedAnalysis.#shared = undefined;
     }
 }
 
@@ -71,7 +78,10 @@ async function startWorkerAsync(url: string | URL | undefined): Promise<SpeechAn
     const analysis = new SpeechAnalysis(worker, 'worker', () => worker.terminate());
     // A worker that cannot be loaded says so with an event, and only then; one that runs answers.
     await new Promise<void>((resolve, reject) => {
-        worker.onerror = (event) => reject(new Error(event.message || 'the worker could not be loaded'));
+        worker.onerror = (event) => {
+            worker.terminate();
+            reject(new Error(event.message || 'the worker could not be loaded'));
+        };
         const onReady = (): void => {
             worker.removeEventListener('message', onReady);
             resolve();

@@ -3,7 +3,7 @@ import type { AudioEncoder } from '../encoder.js';
 import { FeatureTimeline } from '../feature-timeline.js';
 import { FEATURE_FPS } from '../front-end.js';
 import type { StreamFrames } from '../speech-stream.js';
-import type { AnalysisPort, Fault, FromHost, StreamFeed, ToHost } from './messages.js';
+import { faultOf, type AnalysisPort, type Fault, type FromHost, type StreamFeed, type ToHost } from './messages.js';
 
 /** Where the analysis runs. */
 export type AnalysisPlace = 'worker' | 'page';
@@ -13,8 +13,10 @@ export interface StreamListener {
     /** `anchor`: context frame at which the stream began, where a tap feeds it. */
     onFrames(frames: StreamFrames, pcm: Float32Array | null, anchor: number): void;
     onEnded(duration: number): void;
-    /** The sound is no sound, told once; the stream goes on with silence in its place. */
+    /** Something is no sound, or the encoder failed, told once; the stream goes on with silence, or with lips at rest, in its place. */
     onFault(error: PgsError): void;
+    /** The stream has failed: nothing more comes of it. */
+    onFailed(error: PgsError): void;
 }
 
 export interface StreamSetup {
@@ -82,7 +84,12 @@ export class SpeechAnalysis {
         if (!(encoder instanceof Uint8Array)) this.encoders.set(voice, encoder);
         const opening = new Promise<Float32Array>((resolve, reject) => this.voices.set(voice, { resolve, reject }));
         this.post({ type: 'open', voice, frontEnd, encoder: onnx });
-        return new VoiceAnalysis(this, voice, await opening);
+        try {
+            return new VoiceAnalysis(this, voice, await opening);
+        } catch (error) {
+            this.encoders.delete(voice);
+            throw error;
+        }
     }
 
     /** @internal */
@@ -136,11 +143,14 @@ export class SpeechAnalysis {
     /** The host has died: everything under way fails, and everything that comes. */
     public fail(error: PgsError): void {
         this.broken ??= error;
-        for (const { reject } of [...this.voices.values(), ...this.clips.values()]) reject(error);
-        for (const listener of this.streams.values()) listener.onFault(error);
+        const pending = [...this.voices.values(), ...this.clips.values()];
+        const listeners = [...this.streams.values()];
+        // Cleared first: who is told may come back at once.
         this.voices.clear();
         this.clips.clear();
         this.streams.clear();
+        for (const { reject } of pending) reject(error);
+        for (const listener of listeners) listener.onFailed(error);
     }
 
     /** Ends the host. */
@@ -178,9 +188,9 @@ export class SpeechAnalysis {
             case 'frames':
                 return this.streams.get(message.stream)?.onFrames(message, message.pcm, message.anchor);
             case 'ended':
-                this.streams.get(message.stream)?.onEnded(message.duration);
-                if (this.streams.delete(message.stream)) this.post({ type: 'drop', stream: message.stream });
-                return;
+                return this.takeEnd(message.stream, message.duration);
+            case 'faulty':
+                return this.streams.get(message.stream)?.onFault(errorOf(message.fault));
             case 'failed':
                 return this.takeFault(message);
             case 'encode':
@@ -190,11 +200,23 @@ export class SpeechAnalysis {
     }
 
     private takeFault({ of, id, fault }: Extract<FromHost, { type: 'failed' }>): void {
-        const error = new PgsError(fault.code, fault.message);
-        if (of === 'stream') return this.streams.get(id)?.onFault(error);
+        const error = errorOf(fault);
+        if (of === 'stream') {
+            const listener = this.streams.get(id);
+            this.streams.delete(id);
+            return listener?.onFailed(error);
+        }
         const pending = of === 'voice' ? this.voices : this.clips;
         pending.get(id)?.reject(error);
         pending.delete(id);
+    }
+
+    private takeEnd(stream: number, duration: number): void {
+        const listener = this.streams.get(stream);
+        if (listener === undefined) return;
+        this.streams.delete(stream);
+        this.post({ type: 'drop', stream });
+        listener.onEnded(duration);
     }
 
     private async encodeAsync({
@@ -210,9 +232,13 @@ export class SpeechAnalysis {
             await encoder.encode(windows, count, features);
             this.post({ type: 'encoded', request, features, fault: null }, [features.buffer]);
         } catch (error) {
-            this.post({ type: 'encoded', request, features: null, fault: faultOf(error) });
+            this.post({ type: 'encoded', request, features: null, fault: faultOf('audio encoder', error) });
         }
     }
+}
+
+function errorOf({ code, message }: Fault): PgsError {
+    return new PgsError(code, message);
 }
 
 /** The analysis of one voice. */
@@ -256,9 +282,4 @@ export class VoiceAnalysis {
     public dispose(): void {
         this.analysis.closeVoice(this.id);
     }
-}
-
-function faultOf(error: unknown): Fault {
-    if (error instanceof PgsError) return { code: error.code, message: error.message };
-    return { code: 'ENCODER_UNSUPPORTED', message: `audio encoder: ${String(error)}. Check the encoder.` };
 }

@@ -58,9 +58,7 @@ export class ClipSound implements Utterance {
     }
 
     public timeAt(heard: number): number | null {
-        const time = this.clock.timeAt(heard);
-        if (time === null || !this.isLooping || this.isOver || time < 0) return time;
-        return time % this.duration;
+        return this.clock.timeAt(heard);
     }
 
     public stop(seconds: number): void {
@@ -70,8 +68,9 @@ export class ClipSound implements Utterance {
 
     public pause(): void {
         if (this.isPaused || this.isOver) return;
-        this.pausedAt = this.place();
-        this.clock.moveTo(this.sound.context.currentTime, this.pausedAt, 0);
+        const { currentTime } = this.sound.context;
+        this.pausedAt = Math.min(this.duration, this.clock.placeAt(currentTime));
+        this.clock.moveTo(currentTime, this.pausedAt, 0);
         this.silence(FADE_SECONDS);
     }
 
@@ -80,33 +79,33 @@ export class ClipSound implements Utterance {
     }
 
     public seek(time: number): boolean {
-        const place = Math.max(0, Math.min(this.duration, time));
+        const ahead = Math.max(0, time);
+        const place = this.isLooping ? ahead % this.duration : Math.min(this.duration, ahead);
         if (this.isPaused) this.pausedAt = place;
         else this.startAt(place);
         return true;
     }
 
     public setLoop(isLooping: boolean): void {
-        if (isLooping === this.isLooping) return;
-        // From here on time counts from the start of the pass that is being rendered.
-        const place = this.place();
+        if (isLooping === this.isLooping || this.isOver) return;
         this.isLooping = isLooping;
         if (this.source !== null) this.source.loop = isLooping;
-        if (!this.isPaused) this.clock.moveTo(this.sound.context.currentTime, place, this.rate);
+        this.goOn();
     }
 
     public setRate(rate: number): void {
-        const { currentTime } = this.sound.context;
-        const place = this.place();
+        if (this.isOver) return;
         this.rate = rate;
-        this.source?.playbackRate.setValueAtTime(rate, currentTime);
-        if (!this.isPaused) this.clock.moveTo(currentTime, place, rate);
+        this.source?.playbackRate.setValueAtTime(rate, this.sound.context.currentTime);
+        this.goOn();
     }
 
-    /** Place in the buffer that is being rendered, s. */
-    private place(): number {
-        const place = this.pausedAt ?? this.clock.placeAt(this.sound.context.currentTime);
-        return this.isLooping ? place % this.duration : Math.min(this.duration, place);
+    private goOn(): void {
+        if (!this.isPaused) this.clock.goOn(this.sound.context.currentTime, this.rate, this.period);
+    }
+
+    private get period(): number {
+        return this.isLooping ? this.duration : Number.POSITIVE_INFINITY;
     }
 
     private startAt(place: number): void {
@@ -129,7 +128,7 @@ export class ClipSound implements Utterance {
         };
         const at = context.currentTime + START_LEAD_SECONDS;
         source.start(at, place);
-        this.clock.moveTo(at, place, this.rate);
+        this.clock.moveTo(at, place, this.rate, this.period);
         this.source = source;
         this.line = line;
     }

@@ -7,7 +7,10 @@ import type { OutputLine, SoundOutput } from './sound-output.js';
 import { FADE_SECONDS, type Utterance } from './utterance.js';
 
 export interface LiveEvents {
+    /** Something is no sound, or has no lips; it goes on. */
     onFault(error: PgsError): void;
+    /** Its lips will not come any more. */
+    onFailed(error: PgsError): void;
 }
 
 /** How samples travel from the audio thread to the analysis. */
@@ -176,6 +179,7 @@ export class LiveSound implements Utterance {
                 },
                 onEnded: () => undefined,
                 onFault: (error) => this.events.onFault(error),
+                onFailed: (error) => this.events.onFailed(error),
             },
         );
         const delayNode = context.createDelay(MAX_DELAY_SECONDS);

@@ -9,7 +9,12 @@ import { FADE_SECONDS, START_LEAD_SECONDS, type Utterance, type UtteranceEvents 
 export interface QueueEvents extends UtteranceEvents {
     /** The first sample is scheduled. */
     onStarted(): void;
+    /** All that is known has been played, and more is to come. */
+    onDry(): void;
+    /** Something is no sound, or has no lips; it goes on. */
     onFault(error: PgsError): void;
+    /** Nothing more comes. */
+    onFailed(error: PgsError): void;
 }
 
 export interface QueueOptions {
@@ -49,6 +54,8 @@ export class QueuedSound implements Utterance {
     private pieces: Piece[] = [];
     /** Pieces from this one on wait to be scheduled. */
     private waiting = 0;
+    /** Place at which what waits begins, s: after a pause, within a piece. */
+    private from = 0;
     private line: OutputLine | null = null;
     private readonly sources: Set<AudioBufferSourceNode> = new Set();
     /** Samples received, at the context's rate. */
@@ -75,6 +82,7 @@ export class QueuedSound implements Utterance {
                 onFrames: (frames, pcm) => this.take(frames, pcm),
                 onEnded: (duration) => this.complete(duration),
                 onFault: (error) => events.onFault(error),
+                onFailed: (error) => events.onFailed(error),
             },
         );
     }
@@ -113,7 +121,7 @@ export class QueuedSound implements Utterance {
     }
 
     public get pausedTime(): number {
-        return this.pausedAt ?? 0;
+        return this.pausedAt ?? this.placeOfWaiting();
     }
 
     public timeAt(heard: number): number | null {
@@ -143,7 +151,9 @@ export class QueuedSound implements Utterance {
         this.pausedAt = null;
         this.waiting = this.pieces.findIndex(({ time, buffer }) => time + buffer.duration > place);
         if (this.waiting < 0) this.waiting = this.pieces.length;
-        this.schedule(place);
+        this.from = place;
+        this.schedule();
+        this.finishIfSilent();
     }
 
     public seek(): boolean {
@@ -195,32 +205,43 @@ export class QueuedSound implements Utterance {
         return this.received / this.sound.context.sampleRate;
     }
 
-    /** Lays what waits behind what is scheduled. @param from - place to begin at, s, where a piece is cut. */
-    private schedule(from = 0): void {
+    private placeOfWaiting(): number {
+        const next = this.pieces[this.waiting];
+        return next === undefined ? this.placeOfEnd() : Math.max(this.from, next.time);
+    }
+
+    /** What was scheduled has been played: until more is scheduled the lips rest. */
+    private runDry(): void {
+        if (Number.isNaN(this.nextSample)) return;
+        this.clock.moveTo(this.nextSample / this.sound.context.sampleRate, this.placeOfWaiting(), 0);
+        this.nextSample = Number.NaN;
+        this.events.onDry();
+    }
+
+    /** Lays what waits behind what is scheduled. */
+    private schedule(): void {
         const { context } = this.sound;
         const next = this.pieces[this.waiting];
         if (next === undefined) return;
         const now = context.currentTime;
         const isDry = !(this.nextSample / context.sampleRate > now - SEAM_SECONDS);
         if (isDry) {
-            const gathered = this.placeOfEnd() - Math.max(from, next.time);
-            if (gathered < this.reserve && !this.isComplete) return;
-            // Between the end of what was heard and here the lips rest.
-            const ended = this.nextSample / context.sampleRate;
-            if (ended <= now) this.clock.moveTo(ended, next.time, 0);
+            this.runDry();
+            const place = this.placeOfWaiting();
+            if (this.isOver || (this.placeOfEnd() - place < this.reserve && !this.isComplete)) return;
             this.nextSample = Math.ceil((now + START_LEAD_SECONDS) * context.sampleRate);
-            this.clock.moveTo(this.nextSample / context.sampleRate, Math.max(from, next.time), 1);
+            this.clock.moveTo(this.nextSample / context.sampleRate, place, 1);
         }
         this.line ??= this.sound.openLine();
-        for (; this.waiting < this.pieces.length; this.waiting++) this.play(this.pieces[this.waiting] as Piece, from);
+        for (; this.waiting < this.pieces.length; this.waiting++) this.play(this.pieces[this.waiting] as Piece);
         if (this.hasStarted) return;
         this.hasStarted = true;
         this.events.onStarted();
     }
 
-    private play({ time, buffer }: Piece, from: number): void {
+    private play({ time, buffer }: Piece): void {
         const { context } = this.sound;
-        const skipped = Math.max(0, Math.round((from - time) * context.sampleRate));
+        const skipped = Math.max(0, Math.round((this.from - time) * context.sampleRate));
         const source = context.createBufferSource();
         source.buffer = buffer;
         source.connect((this.line as OutputLine).input);
@@ -228,6 +249,7 @@ export class QueuedSound implements Utterance {
             source.disconnect();
             this.sources.delete(source);
             this.finishIfSilent();
+            if (this.sources.size === 0 && !this.isOver) this.runDry();
         };
         source.start(this.nextSample / context.sampleRate, skipped / context.sampleRate);
         this.nextSample += buffer.length - skipped;

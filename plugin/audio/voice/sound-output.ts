@@ -96,7 +96,10 @@ export class SoundOutput {
 
     /** Loads the tap's code into the context, once. @throws PgsError `AUDIO_UNAVAILABLE` - the page forbids it. */
     public async loadTapAsync(): Promise<void> {
-        this.tapModule ??= addTapAsync(this.context, this.tapUrl);
+        this.tapModule ??= addTapAsync(this.context, this.tapUrl).catch((error: unknown) => {
+            this.tapModule = null;
+            throw error;
+        });
         return this.tapModule;
     }
 
@@ -173,8 +176,11 @@ function createContext(): AudioContext {
 }
 
 function assertOpen(context: AudioContext): void {
-    if (context.state !== 'closed') return;
-    throw new PgsError(
+    if (context.state === 'closed') throw closedError();
+}
+
+export function closedError(): PgsError {
+    return new PgsError(
         'AUDIO_UNAVAILABLE',
         'Voice: expected an open AudioContext, got a closed one. Load the head again with a new context.',
     );

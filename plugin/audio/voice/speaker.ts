@@ -30,7 +30,9 @@ export interface LiveInput {
     readonly node: AudioNode;
     /** Starts it; null where it runs already. */
     readonly play: (() => void) | null;
-    /** Gives it back. */
+    /** Stops it in the end; null where it is not ours to stop. */
+    readonly stop: (() => void) | null;
+    /** Gives it back, whether it was listened to or not. */
     readonly release: () => void;
     /** @returns what takes the callback away. */
     readonly onEnded: (callback: () => void) => () => void;
@@ -50,6 +52,8 @@ export class Speaker {
     private readonly now: () => number;
     private readonly onFault: (error: PgsError) => void;
     /** Analysed clips; a buffer is taken to stay as it was. */
+    /** What was opened by {@link push}; a speech source fills queues of its own. */
+    private pushed: QueuedSound | null = null;
     private readonly timelines: WeakMap<AudioBuffer, FeatureTimeline> = new WeakMap();
 
     /** @param onFault - told what went wrong with sound that goes on. */
@@ -88,21 +92,26 @@ export class Speaker {
 
     /** Listens to a live source. @returns whether it came to listen. */
     public async listenAsync(input: LiveInput): Promise<boolean> {
-        const { context } = this.openSound();
-        if (input.node.context !== context) {
-            const got = 'one of another; pass that context as audioContext when the head is loaded';
-            throw sourceError('attach', "a node of the voice's own AudioContext", got);
+        let live: LiveSound | null = null;
+        try {
+            if (input.node.context !== this.openSound().context) {
+                const got = 'one of another; pass that context as audioContext when the head is loaded';
+                throw sourceError('attach', "a node of the voice's own AudioContext", got);
+            }
+            return await this.begin(async (sound, signal) => {
+                await sound.loadTapAsync();
+                return () => (live = this.sayLive(sound, input, signal));
+            });
+        } finally {
+            if (live === null) input.release();
         }
-        return this.begin(async (sound) => {
-            await sound.loadTapAsync();
-            return () => this.sayLive(sound, input);
-        });
     }
 
     /** Adds to the queue that is open, or opens one. @throws PgsError `AUDIO_FORMAT` */
     public push(pcm: Float32Array | Int16Array, sampleRate: number, channels: number): void {
         const samples = pushedSamples(pcm, sampleRate, channels);
         const queue = this.openQueue() ?? this.startQueue(sampleRate);
+        if (queue === null) return;
         if (queue.sampleRate !== sampleRate) {
             throw new PgsError(
                 'AUDIO_FORMAT',
@@ -182,33 +191,41 @@ export class Speaker {
         return utterance;
     }
 
-    private sayLive(sound: SoundOutput, { node, play, release, onEnded }: LiveInput): Utterance {
-        const unsubscribe = onEnded(() => {
+    private sayLive(sound: SoundOutput, input: LiveInput, signal: AbortSignal): LiveSound {
+        const delay = delayOf(this.settings.latency);
+        const live: LiveSound = new LiveSound(sound, this.analysis, input.node, delay, this.faultsOf(signal), () => {
+            unsubscribe();
+            input.stop?.();
+            input.release();
+        });
+        const unsubscribe = input.onEnded(() => {
             if (this.turns.utterance === live) this.turns.supersede('finished');
         });
-        const delay = delayOf(this.settings.latency);
-        const live: LiveSound = new LiveSound(sound, this.analysis, node, delay, { onFault: this.onFault }, () => {
-            unsubscribe();
-            release();
-        });
-        play?.();
+        input.play?.();
         return live;
     }
 
-    private openQueue(): QueuedSound | null {
-        const { utterance } = this.turns;
-        return utterance instanceof QueuedSound && utterance.isOpen ? utterance : null;
+    /** What a turn does where something goes wrong on the way. */
+    private faultsOf(signal: AbortSignal): { onFault(error: PgsError): void; onFailed(error: PgsError): void } {
+        return { onFault: this.onFault, onFailed: (error) => this.turns.fail(signal, error) };
     }
 
-    /** A queue for {@link push}. */
-    private startQueue(sampleRate: number): QueuedSound {
+    private openQueue(): QueuedSound | null {
+        const { pushed } = this;
+        return pushed !== null && pushed === this.turns.utterance && pushed.isOpen ? pushed : null;
+    }
+
+    /** A queue for {@link push}; null where an observer of the end before it started something newer. */
+    private startQueue(sampleRate: number): QueuedSound | null {
         const sound = this.openSound();
         const signal = this.turns.supersede('replaced');
+        if (signal.aborted) return null;
         this.turns.ready(sound, signal).catch((error: unknown) => this.turns.fail(signal, asSpeechError(error)));
-        return this.sayQueue(sound, sampleRate, () => undefined);
+        this.pushed = this.sayQueue(sound, sampleRate, signal, () => undefined);
+        return this.pushed;
     }
 
-    private sayQueue(sound: SoundOutput, sampleRate: number, onStarted: () => void): QueuedSound {
+    private sayQueue(sound: SoundOutput, sampleRate: number, signal: AbortSignal, onStarted: () => void): QueuedSound {
         const reserve = Math.max(0, delayOf(this.settings.latency) - LOOK_AHEAD_SECONDS);
         const queue: QueuedSound = new QueuedSound(
             sound,
@@ -220,7 +237,8 @@ export class Speaker {
                     onStarted();
                 },
                 onFinished: () => this.turns.finished(queue),
-                onFault: this.onFault,
+                onDry: () => this.turns.ranDry(),
+                ...this.faultsOf(signal),
             },
         );
         this.turns.begin(queue, false);
@@ -237,7 +255,7 @@ export class Speaker {
         const chunks: AsyncIterable<SpeechChunk> = source.open(text, { signal });
         for await (const { pcm, sampleRate, words } of chunks) {
             if (signal.aborted) return;
-            queue ??= this.sayQueue(this.openSound(), sampleRate, onStarted);
+            queue ??= this.sayQueue(this.openSound(), sampleRate, signal, onStarted);
             if (words !== undefined) this.turns.expect(words);
             if (pcm !== undefined && pcm.length > 0) queue.push(pushedSamples(pcm, sampleRate, 1));
         }

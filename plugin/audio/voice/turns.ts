@@ -1,7 +1,7 @@
 import type { PgsError } from '../../core/index.js';
 import { LiveSound } from './live-sound.js';
 import type { SoundHost } from './sound-host.js';
-import { SoundOutput, type OutputOptions } from './sound-output.js';
+import { SoundOutput, closedError, type OutputOptions } from './sound-output.js';
 import type { SpokenWord } from './speech-source.js';
 import { FADE_SECONDS, type Utterance } from './utterance.js';
 import type { VoiceEnd } from './voice-events.js';
@@ -117,6 +117,14 @@ export class Turns {
         this.events.onError(error);
     }
 
+    /** Sound ran dry, or its lips come too late: told once until they are in time again. */
+    public ranDry(): void {
+        if (this.isDry) return;
+        this.isDry = true;
+        this.underruns++;
+        this.events.onUnderrun();
+    }
+
     /** Words whose times are known. */
     public expect(words: readonly SpokenWord[]): void {
         this.words.push(...words);
@@ -131,12 +139,15 @@ export class Turns {
         const { current, output } = this;
         if (current === null || output === null) return null;
         // A context that stands still, or was closed by somebody, would leave the mouth open.
-        if (output.context.state !== 'running') return this.isCut(output) ? this.lose() : null;
+        if (output.context.state === 'closed') this.fail(this.pending.signal, closedError());
+        if (output.context.state !== 'running') return null;
         const heard = output.clock.read();
         const place = current.timeAt(heard);
         if (place === null) return this.currentIfSounding(current);
         this.tellWords(place);
         this.watch(current, place, output.context.currentTime - heard);
+        // Who was told may have begun something else.
+        if (this.current !== current) return null;
         const time = place - offset;
         if (!current.isSounding && time > current.duration + AFTER_SECONDS) return this.lose();
         return time;
@@ -148,10 +159,6 @@ export class Turns {
         this.current = null;
         this.output?.dispose();
         this.output = null;
-    }
-
-    private isCut({ context }: SoundOutput): boolean {
-        return context.state === 'closed';
     }
 
     private currentIfSounding(current: Utterance): null {
@@ -184,12 +191,8 @@ export class Turns {
         if (!current.isSounding || place < 0) return;
         const headroom = current.knownTime - place;
         this.meter.add(headroom, outputLatency);
-        const isDry = headroom < -DRY_SECONDS;
-        if (isDry && !this.isDry) {
-            this.underruns++;
-            this.events.onUnderrun();
-        }
-        this.isDry = isDry;
+        if (headroom < -DRY_SECONDS) this.ranDry();
+        else this.isDry = false;
     }
 }
 

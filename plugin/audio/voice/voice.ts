@@ -136,7 +136,10 @@ export class Voice extends VoiceEvents {
         }
         const game = this.resolve('play', 'an AudioBuffer, an address or a sound', source);
         if (game.kind === 'known') return this.speaker.playAsync(game, options.onProgress);
-        if (game.play === null) throw sourceError('play', 'a sound that can be started', 'a bus; use attach');
+        if (game.play === null) {
+            game.release();
+            throw sourceError('play', 'a sound that can be started', 'a bus; use attach');
+        }
         return this.speaker.listenAsync(game);
     }
 
@@ -163,18 +166,18 @@ export class Voice extends VoiceEvents {
     public async attach(source: AudioNode | MediaStream | EngineSound): Promise<boolean> {
         this.assertAlive('attach');
         if (isAudioNode(source)) {
-            return this.speaker.listenAsync({ node: source, play: null, release: NOTHING, onEnded: () => NOTHING });
+            return this.speaker.listenAsync({ ...LIVE_NODE, node: source });
         }
         if (isMediaStream(source)) {
             if (source.getAudioTracks().length === 0)
                 throw sourceError('attach', 'a stream with an audio track', 'none');
             const node = this.speaker.openSound().context.createMediaStreamSource(source);
             const release = (): void => node.disconnect();
-            return this.speaker.listenAsync({ node, play: null, release, onEnded: endOf(source) });
+            return this.speaker.listenAsync({ ...LIVE_NODE, node, release, onEnded: endOf(source) });
         }
         const game = this.resolve('attach', 'an AudioNode, a MediaStream, a sound or a bus', source);
         if (game.kind === 'known') return this.speaker.playAsync(game, undefined);
-        return this.speaker.listenAsync({ ...game, play: null });
+        return this.speaker.listenAsync({ ...game, play: null, stop: null });
     }
 
     /**
@@ -429,3 +432,5 @@ export class Voice extends VoiceEvents {
 }
 
 const NOTHING = (): void => undefined;
+/** A node runs by itself and ends with nothing that we would hear of. */
+const LIVE_NODE = { play: null, stop: null, release: NOTHING, onEnded: () => NOTHING } as const;
