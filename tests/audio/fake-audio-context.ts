@@ -3,7 +3,7 @@ export class FakeAudioContext extends EventTarget {
     public state: AudioContextState;
     public currentTime = 0;
     public outputLatency = 0.04;
-    public readonly sampleRate: number = 48000;
+    public readonly sampleRate: number;
     public readonly destination: FakeNode;
     /** Every node made that is still connected to something. */
     public readonly nodes: FakeNode[] = [];
@@ -11,9 +11,10 @@ export class FakeAudioContext extends EventTarget {
     public mayResume = true;
     public closeCount = 0;
 
-    public constructor(state: AudioContextState = 'running') {
+    public constructor(state: AudioContextState = 'running', sampleRate = 48000) {
         super();
         this.state = state;
+        this.sampleRate = sampleRate;
         this.destination = new FakeNode(this);
     }
 
@@ -56,6 +57,33 @@ export class FakeAudioContext extends EventTarget {
 
     public get connectedCount(): number {
         return this.nodes.filter((node) => node.targets.length > 0).length;
+    }
+
+    /** All sources ever made, in order. */
+    public get sources(): FakeSource[] {
+        return this.nodes.filter((node) => node instanceof FakeSource);
+    }
+
+    /**
+     * What a recorder would have got up to a time, of sources whose buffers have this context's rate; without volume and fades.
+     *
+     * @throws Error - a source starts between two samples.
+     */
+    public recorded(end: number = this.currentTime): Float32Array {
+        const out = new Float32Array(Math.round(end * this.sampleRate));
+        for (const { buffer, startTime, offset, stopTime } of this.sources) {
+            const first = startTime * this.sampleRate;
+            const skipped = offset * this.sampleRate;
+            if (Math.abs(first - Math.round(first)) > 1e-3 || Math.abs(skipped - Math.round(skipped)) > 1e-3)
+                throw new Error(`a source starts at sample ${first}, ${skipped} into its buffer`);
+            const samples = (buffer as AudioBuffer).getChannelData(0).subarray(Math.round(skipped));
+            const stop = Math.min(out.length, Math.round(Math.min(stopTime, 1e6) * this.sampleRate));
+            samples.forEach((sample, i) => {
+                const at = Math.round(first) + i;
+                if (at < stop) out[at] = (out[at] as number) + sample;
+            });
+        }
+        return out;
     }
 
     public asContext(): AudioContext {
@@ -104,13 +132,15 @@ class FakeSource extends FakeNode {
     public readonly playbackRate: { value: number; setValueAtTime(value: number): void } = {
         value: 1,
         setValueAtTime: (value: number): void => {
+            this.rebase();
             this.playbackRate.value = value;
         },
     };
-    /** Context time of the start, s; NaN when it does not sound. */
+    /** Context time of the start, s; NaN before it is started. */
     public startTime: number = Number.NaN;
     public offset = 0;
-    private stopTime: number = Number.POSITIVE_INFINITY;
+    public stopTime: number = Number.POSITIVE_INFINITY;
+    private hasEnded = false;
 
     public start(time: number, offset = 0): void {
         this.startTime = time;
@@ -122,12 +152,22 @@ class FakeSource extends FakeNode {
     }
 
     public checkEnd(): void {
+        if (this.hasEnded || Number.isNaN(this.startTime)) return;
+        if (this.loop) this.rebase();
         const length = ((this.buffer?.duration ?? 0) - this.offset) / this.playbackRate.value;
         const end = this.loop ? Number.POSITIVE_INFINITY : this.startTime + length;
         if (!(this.context.currentTime >= Math.min(end, this.stopTime))) return;
-        this.startTime = Number.NaN;
-        this.stopTime = Number.NaN;
+        this.hasEnded = true;
         this.onended?.();
+    }
+
+    /** Counts from now on: at another rate, or without the passes of the loop so far. */
+    private rebase(): void {
+        const { currentTime } = this.context;
+        if (!(currentTime > this.startTime)) return;
+        const place = this.offset + (currentTime - this.startTime) * this.playbackRate.value;
+        this.offset = this.loop ? place % (this.buffer?.duration ?? 1) : place;
+        this.startTime = currentTime;
     }
 }
 
