@@ -32,7 +32,8 @@ export class VoiceRig {
         context: FakeAudioContext = new FakeAudioContext(),
         options: Partial<VoiceOptions> = {},
     ): Promise<VoiceRig> {
-        const rig = new VoiceRig(context, await restFeature(frontEnd, encoder));
+        const rig = new VoiceRig(context, await restOf(options.encoder ?? encoder));
+        RIGS.add(rig);
         rig.voice = await Voice.createAsync({
             frontEnd,
             encoder,
@@ -79,6 +80,18 @@ export class VoiceRig {
         ).lease.analysis;
         return (streams?.size ?? 0) + (clips?.size ?? 0);
     }
+}
+
+const RIGS = new Set<VoiceRig>();
+
+/** Ends the voices of a test, so that the next begins with an analysis of its own. */
+export function disposeRigs(): void {
+    for (const { voice } of RIGS) voice.dispose();
+    RIGS.clear();
+}
+
+async function restOf(encoder: VoiceOptions['encoder']): Promise<Float32Array> {
+    return restFeature(frontEnd, encoder instanceof Uint8Array ? TsEncoder.fromOnnx(encoder) : encoder);
 }
 
 /** Lets messages and promises through. */
