@@ -13,9 +13,10 @@ import {
     type BakedHead,
     type FeaturePrecision,
 } from './deformer/index.js';
-import type { ReachView } from './densify/index.js';
-import { LevelOfDetail } from './level-of-detail.js';
-import { HeatMap, LayerDraw, packColours, SplatDraw, TileDraw, type SplatDrawOptions } from './splat-material/index.js';
+import { fetchPartAsync, lateParts } from './late-parts.js';
+import type { LevelOfDetail } from './level-of-detail.js';
+import { packColours, SplatDraw, type SplatDrawOptions } from './splat-material/index.js';
+import type { HeatMap, LayerDraw, TileDraw } from './splat-material/pictures.js';
 import { SpokenKeys } from './spoken-keys.js';
 
 /** What a {@link HeadGpu} is built from. */
@@ -158,22 +159,25 @@ export class HeadGpu {
     }
 
     /**
-     * Compiles the tile rasterizer, or the layer of a mesh's quads; frees what made pictures before.
+     * Fetches and compiles the tile rasterizer, or the layer of a mesh's quads; frees what made pictures before.
      *
-     * @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`; quads still work then.
+     * @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. @throws Error - it cannot be fetched. Quads still work then.
      */
     public startPictureAsync(kind: 'tile' | 'layer', mesh: Mesh): Promise<void> {
         this.stopPicture();
-        const creating: Promise<TileDraw | LayerDraw> =
-            kind === 'tile'
-                ? TileDraw.createAsync(this.#drawOptions)
-                : LayerDraw.createAsync({ ...this.#drawOptions, mesh });
-        const starting: Promise<void> = creating.then((picture) => {
-            // Stopped meanwhile, and perhaps started again: then this is nobody's.
-            if (this.#pictureStarting !== starting) return picture.dispose();
+        // Stopped meanwhile, and perhaps started again: then this is nobody's.
+        const isWanted = (): boolean => this.#pictureStarting === starting;
+        const startAsync = async (): Promise<void> => {
+            const part = await fetchPartAsync(lateParts.picturesAsync, isWanted);
+            if (!part) return;
+            const picture = await (kind === 'tile'
+                ? part.TileDraw.createAsync(this.#drawOptions)
+                : part.LayerDraw.createAsync({ ...this.#drawOptions, mesh }));
+            if (!isWanted()) return picture.dispose();
             picture.setActiveCount(this.#activeCount);
             this.#picture = picture;
-        });
+        };
+        const starting = startAsync();
         this.#pictureStarting = starting;
         return starting;
     }
@@ -183,11 +187,6 @@ export class HeadGpu {
         this.#picture?.dispose();
         this.#picture = undefined;
         this.#pictureStarting = undefined;
-    }
-
-    /** What the splats at rest lie in. */
-    public get sphere(): SplatDrawOptions['sphere'] {
-        return this.#drawOptions.sphere;
     }
 
     /** Splats that are posed, sorted and drawn: all but those that level of detail leaves out. */
@@ -200,15 +199,20 @@ export class HeadGpu {
      *
      * @param restFeat - f_a of silence `[AUDIO_FEAT_DIM]`.
      * @param onFault - told when it ends itself; everything is drawn from then on.
-     * @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. @throws Error - the device was lost.
+     * @throws PgsError `GPU_LIMIT`, `GPU_UNAVAILABLE`. @throws Error - it cannot be fetched, or the device was lost.
      */
     public startDetailAsync(restFeat: ArrayLike<number>, onFault: (error: Error) => void): Promise<void> {
         if (this.#detailStarting) return this.#detailStarting;
-        const options = { ...this.#drawOptions, asset: this.#asset, baked: this.baked, restFeat };
-        const starting: Promise<void> = LevelOfDetail.createAsync(options, onFault).then((detail) => {
-            if (this.#detailStarting === starting) this.#detail = detail;
-            else detail.dispose();
-        });
+        const isWanted = (): boolean => this.#detailStarting === starting;
+        const startAsync = async (): Promise<void> => {
+            const part = await fetchPartAsync(lateParts.detailAsync, isWanted);
+            if (!part) return;
+            const options = { ...this.#drawOptions, asset: this.#asset, baked: this.baked, restFeat };
+            const detail = await part.LevelOfDetail.createAsync(options, onFault);
+            if (!isWanted()) return detail.dispose();
+            this.#detail = detail;
+        };
+        const starting = startAsync();
         this.#detailStarting = starting;
         return starting;
     }
@@ -223,14 +227,14 @@ export class HeadGpu {
     }
 
     /**
-     * Leaves out what this frame's views do not reach, where level of detail runs; before {@link submit}.
+     * Leaves out what this frame's cameras do not reach, where level of detail runs; before {@link submit}.
      *
-     * @param views - null: the head is also looked at from who knows where.
+     * @param cameras - who looks; null: the head is also looked at from who knows where.
      */
-    public lookFrom(views: readonly ReachView[] | null): void {
+    public lookFrom(cameras: readonly Camera[] | null, headToWorld: Matrix): void {
         const detail = this.#detail;
         if (!detail) return;
-        detail.update(views);
+        detail.update(cameras, headToWorld);
         if (detail.version === this.#detailVersion) return;
         this.#detailVersion = detail.version;
         this.#activate(detail.kept);
@@ -259,11 +263,7 @@ export class HeadGpu {
             if (this.#onHeatFault === fault) onFault(error as Error);
         };
         this.#onHeatFault = fault;
-        HeatMap.createAsync(this.#drawOptions).then((heat) => {
-            if (this.#onHeatFault !== fault) return heat.dispose();
-            this.#heat = heat;
-            this.quads.showCounts(heat.pixelCounts);
-        }, fault);
+        this.#startHeatAsync(() => this.#onHeatFault === fault).catch(fault);
     }
 
     /** Counts a camera's pixels for the heat map, where it is shown; after {@link submit}. */
@@ -301,6 +301,15 @@ export class HeadGpu {
         this.timer.dispose();
         // A frame that is being recorded may still use the buffers; it is submitted within this task.
         queueMicrotask(() => this.#arena.dispose());
+    }
+
+    async #startHeatAsync(isWanted: () => boolean): Promise<void> {
+        const part = await fetchPartAsync(lateParts.picturesAsync, isWanted);
+        if (!part) return;
+        const heat = await part.HeatMap.createAsync(this.#drawOptions);
+        if (!isWanted()) return heat.dispose();
+        this.#heat = heat;
+        this.quads.showCounts(heat.pixelCounts);
     }
 
     /** @param kept - 1 for a splat that is drawn `[splatCount]`; null for all. */

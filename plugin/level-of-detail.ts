@@ -1,7 +1,10 @@
+import type { Camera } from '@babylonjs/core/Cameras/camera.js';
+import type { Matrix } from '@babylonjs/core/Maths/math.vector.js';
 import { GpuArena, ReachMeter, type ColourLayout } from './compute/index.js';
 import type { HeadAsset } from './core/index.js';
 import { packSplats, probeMotionAsync, totalSplats, type BakedHead } from './deformer/index.js';
 import { ReachCells, VISIBLE_SHARE, type ReachCell, type ReachView } from './densify/index.js';
+import { ReachViews } from './reach-views.js';
 import type { DepthSphere } from './splat-material/index.js';
 
 /** What a {@link LevelOfDetail} decides about. Buffers belong to the caller. */
@@ -46,6 +49,7 @@ export class LevelOfDetail {
     readonly #arena: GpuArena;
     readonly #meter: ReachMeter;
     readonly #cells: ReachCells;
+    readonly #views: ReachViews = new ReachViews();
     readonly #onFault: (error: Error) => void;
     #framesSince = REST_FRAMES;
     #isGone = false;
@@ -111,9 +115,10 @@ export class LevelOfDetail {
     /**
      * Looks at this frame's views, and starts a measurement where one is missing.
      *
-     * @param views - null: the head is looked at from who knows where.
+     * @param cameras - who looks; null: the head is looked at from who knows where.
      */
-    public update(views: readonly ReachView[] | null): void {
+    public update(cameras: readonly Camera[] | null, headToWorld: Matrix): void {
+        const views = cameras && this.#views.collect(cameras, headToWorld, this.#sphere.centre);
         // Without a meter nothing new can be known.
         this.#cells.lookFrom(views && !this.#isGone ? this.#measurable(views) : null);
         const { missing } = this.#cells;

@@ -1,42 +1,26 @@
 import { Camera } from '@babylonjs/core/Cameras/camera.js';
 import { Matrix, Vector3 } from '@babylonjs/core/Maths/math.vector.js';
-import type { Scene } from '@babylonjs/core/scene.js';
 import type { ReachView } from './densify/index.js';
 
-/** The cameras of a frame, and how they look at a head. */
+/** How cameras look at a head. */
 export class ReachViews {
-    /** What the scene draws with, each eye for itself; filled by {@link collectCameras}. */
-    public readonly cameras: Camera[] = [];
     readonly #views: ReachView[] = [];
     readonly #worldToHead: Matrix = new Matrix();
     readonly #eye: Vector3 = new Vector3();
-
-    /** Finds the scene's own cameras of this frame. */
-    public collectCameras({ activeCameras, activeCamera }: Scene): void {
-        this.cameras.length = 0;
-        for (const camera of activeCameras?.length ? activeCameras : [activeCamera]) {
-            if (!camera) continue;
-            const eyes = camera.rigCameras;
-            if (eyes.length > 0) this.cameras.push(...eyes);
-            else this.cameras.push(camera);
-        }
-    }
-
-    /** Whether what the scene is drawing looks like one of its cameras does; a mirror, say, does not. */
-    public isCameraView(scene: Scene): boolean {
-        const view = scene.getViewMatrix();
-        return this.cameras.some((camera) => camera.getViewMatrix().equals(view));
-    }
 
     /**
      * @param headToWorld - head space to Babylon's world.
      * @param centre - of the head, head space.
      * @returns one view a camera, in an array that is reused; null where a camera has no perspective or its numbers are not finite.
      */
-    public collect(headToWorld: Matrix, centre: readonly [number, number, number]): readonly ReachView[] | null {
+    public collect(
+        cameras: readonly Camera[],
+        headToWorld: Matrix,
+        centre: readonly [number, number, number],
+    ): readonly ReachView[] | null {
         this.#views.length = 0;
         headToWorld.invertToRef(this.#worldToHead);
-        for (const camera of this.cameras) {
+        for (const camera of cameras) {
             const view = camera.mode === Camera.PERSPECTIVE_CAMERA ? this.#viewOf(camera, centre) : null;
             if (!view) return null;
             this.#views.push(view);

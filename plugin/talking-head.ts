@@ -15,14 +15,14 @@ import { HeadSound } from './head-sound.js';
 import { prepareTalkingHeadAsync, type PreparedHead, type TalkingHeadOptions } from './prepared-head.js';
 import { PictureChoice } from './picture-choice.js';
 import type { RasterizerChoice, RendererInfo } from './rasterizer-choice.js';
-import { ReachViews } from './reach-views.js';
+import { SceneCameras } from './scene-cameras.js';
 import {
     createHull,
     createHullMaterial,
     findGpuDevice,
     headToLocal,
     requireGpuDevice,
-    type TileDraw,
+    type SplatDraw,
 } from './splat-material/index.js';
 
 /** Frames a head may go undrawn before its per-frame work waits for the next draw. */
@@ -77,7 +77,7 @@ export class TalkingHeadMesh extends Mesh {
     readonly #audioFeat: Float32Array = new Float32Array(AUDIO_FEAT_DIM);
     readonly #exprFeat: Float32Array;
     readonly #observers: (() => void)[] = [];
-    readonly #reachViews: ReachViews = new ReachViews();
+    readonly #cameras: SceneCameras = new SceneCameras();
     readonly #choice: PictureChoice;
     #hasDetail: boolean;
     #hasHeat = false;
@@ -269,11 +269,15 @@ export class TalkingHeadMesh extends Mesh {
         return 'TalkingHeadMesh';
     }
 
+    /**
+     * Whether the head can be drawn; with `completeCheck`, whether also what was asked for besides quads is there to draw it.
+     * Babylon leaves out of a frame what is not ready, and quads are to draw until the rest is.
+     */
     public override isReady(completeCheck = false): boolean {
         const gpu = this.#gpu;
         if (this.#isGone || gpu === undefined || !gpu.quads.isReady()) return false;
-        if (this.#hasHeat && !gpu.hasHeat) return false;
-        return this.#choice.isReady(gpu) && super.isReady(completeCheck);
+        const isComplete = this.#choice.isReady(gpu) && (gpu.hasHeat || !this.#hasHeat);
+        return (isComplete || !completeCheck) && super.isReady(completeCheck);
     }
 
     /** The asset's bounds hold every pose; the hull at rest does not. */
@@ -311,10 +315,10 @@ export class TalkingHeadMesh extends Mesh {
         const picture = this.#choice.pictureOf(gpu);
         // A layer is filled even where its camera does not see the head.
         if (!picture?.isFilling) this.#lastDrawn = engine.frameId;
-        if (!this.#reachViews.isCameraView(this.getScene())) this.#strangeView = engine.frameId;
+        if (!this.#cameras.hasViewOf(this.getScene())) this.#strangeView = engine.frameId;
         this.onBeforeRenderObservable.notifyObservers(this);
         this.#pose(gpu);
-        const submit: Parameters<TileDraw['draw']>[3] = (view) => gpu.submit([view]);
+        const submit: Parameters<SplatDraw['draw']>[3] = (view) => gpu.submit([view]);
         const camera = this.getScene().activeCamera;
         const isDrawn =
             camera !== null &&
@@ -364,12 +368,12 @@ export class TalkingHeadMesh extends Mesh {
         // Out of every view, the work waits in render().
         if (!gpu || engine.frameId - this.#lastDrawn > IDLE_FRAMES) return;
         this.#pose(gpu);
-        this.#reachViews.collectCameras(this.getScene());
+        this.#cameras.collect(this.getScene());
         this.computeWorldMatrix();
         this.#lookFrom(gpu);
         const draw = this.#choice.pictureOf(gpu) ?? gpu.quads;
-        gpu.submit(draw.planViews(this.#reachViews.cameras, this.#worldFromHead(), engine.frameId));
-        gpu.countPixels(this.#reachViews.cameras[0], this.#worldFromHead(), this.visibility);
+        gpu.submit(draw.planViews(this.#cameras.list, this.#worldFromHead(), engine.frameId));
+        gpu.countPixels(this.#cameras.list[0], this.#worldFromHead(), this.visibility);
     }
 
     #pose(gpu: HeadGpu): void {
@@ -393,8 +397,7 @@ export class TalkingHeadMesh extends Mesh {
         if (++this.#framesShown < FRAMES_BEFORE_DETAIL) return;
         if (this.#framesShown === FRAMES_BEFORE_DETAIL) this.#startDetail(gpu);
         const hasStrangeView = this.getEngine().frameId - this.#strangeView <= IDLE_FRAMES;
-        const views = this.#reachViews.collect(this.#worldFromHead(), gpu.sphere.centre);
-        gpu.lookFrom(hasStrangeView ? null : views);
+        gpu.lookFrom(hasStrangeView ? null : this.#cameras.list, this.#worldFromHead());
     }
 
     #startDetail(gpu: HeadGpu): void {

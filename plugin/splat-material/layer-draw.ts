@@ -10,8 +10,8 @@ import { GpuArena, type SortedView } from '../compute/index.js';
 import { CameraPictures, type CameraPicture } from './camera-pictures.js';
 import { currentViewport } from './engine-bridge.js';
 import { createPictureQuad, type PictureQuad } from './picture-quad.js';
+import { layerShaderSources } from './picture-shader.js';
 import { SplatDraw, wantsLinearOutput, type SplatDrawOptions } from './splat-draw.js';
-import { layerShaderSources } from './splat-shader.js';
 
 /** What a {@link LayerDraw} shows: the splats of a mesh. Buffers belong to the caller. */
 export interface LayerDrawOptions extends Omit<SplatDrawOptions, 'arena' | 'precision' | 'isLayer'> {

@@ -5,7 +5,7 @@ import { ShaderMaterial } from '@babylonjs/core/Materials/shaderMaterial.js';
 import type { Mesh } from '@babylonjs/core/Meshes/mesh.js';
 import type { Scene } from '@babylonjs/core/scene.js';
 import { createHiddenMesh } from './hidden-mesh.js';
-import type { splatShaderSources } from './splat-shader.js';
+import type { ShaderSources } from './splat-shader.js';
 
 /** A quad over the viewport that puts a picture of a head into the pass being recorded. */
 export interface PictureQuad {
@@ -20,7 +20,7 @@ export interface PictureQuad {
 export interface PictureQuadOptions {
     readonly name: string;
     readonly scene: Scene;
-    readonly sources: ReturnType<typeof splatShaderSources>;
+    readonly sources: ShaderSources;
     readonly samplers?: string[];
     readonly storageBuffers?: string[];
     /** Set where the quad writes depth, tested, and no colour; without it colour is blended and nothing is tested. */

@@ -7,13 +7,16 @@ import { BRANCH_NAMES, shCoefficients, type BranchName, type SplatSet } from '..
 import { heatColourSource } from './heat-colour.js';
 import fragmentSource from './splat-fragment.wgsl?raw';
 import fogSource from './fog.wgsl?raw';
-import layerFragmentSource from './layer-fragment.wgsl?raw';
-import tileFragmentSource from './tile-fragment.wgsl?raw';
-import tileVertexSource from './tile-vertex.wgsl?raw';
 import vertexSource from './splat-vertex.wgsl?raw';
 
-/** The draw's shaders in Babylon's WGSL dialect, clip planes included by value so that nothing depends on import order. */
-export function splatShaderSources(): { readonly vertexSource: string; readonly fragmentSource: string } {
+/** A pair of shaders in Babylon's WGSL dialect. */
+export interface ShaderSources {
+    readonly vertexSource: string;
+    readonly fragmentSource: string;
+}
+
+/** The draw's shaders, clip planes included by value so that nothing depends on import order. */
+export function splatShaderSources(): ShaderSources {
     return {
         vertexSource: [
             wgslPrelude,
@@ -32,16 +35,6 @@ export function splatShaderSources(): { readonly vertexSource: string; readonly 
             fragmentSource.replace('#include<clipPlaneFragment>', clipPlaneFragmentWGSL.shader),
         ].join('\n'),
     };
-}
-
-/** The shaders that put a picture of the tile rasterizer into a scene. */
-export function tileShaderSources(): { readonly vertexSource: string; readonly fragmentSource: string } {
-    return { vertexSource: tileVertexSource, fragmentSource: tileFragmentSource.replace('// <fog>', fogSource) };
-}
-
-/** The shaders that put a layer into a scene, and the scene's depth into a layer. */
-export function layerShaderSources(): ReturnType<typeof splatShaderSources> {
-    return { vertexSource: tileVertexSource, fragmentSource: layerFragmentSource };
 }
 
 /** Packed colours of all splats, face first. */

@@ -22,8 +22,8 @@ import {
     type BoundBuffer,
 } from './engine-bridge.js';
 import { createPictureQuad, type PictureQuad } from './picture-quad.js';
+import { tileShaderSources } from './picture-shader.js';
 import { unitLength, wantsLinearOutput } from './splat-draw.js';
-import { tileShaderSources } from './splat-shader.js';
 import { ViewSorts, type DepthSphere } from './view-sorts.js';
 
 /** What a {@link TileDraw} shows. Buffers belong to the caller. */

@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { importsOf, listFiles, readText, type SourceImport } from '../helpers/sources.js';
 
+/** A row of the table. */
+interface Unit {
+    readonly imports: readonly string[];
+    readonly packages: readonly string[];
+    /** Front files that others reach with `import()` alone, types aside, so that a build keeps them in files of their own. */
+    readonly deferred?: readonly string[];
+}
+
 /** The table of who may import whom. A unit is a folder, or a file that composes folders. ESLint reads it too. */
 interface Boundaries {
-    readonly units: Readonly<
-        Record<string, { readonly imports: readonly string[]; readonly packages: readonly string[] }>
-    >;
+    readonly units: Readonly<Record<string, Unit>>;
 }
 
 const { units } = JSON.parse(readText('tests/audit/boundaries.json')) as Boundaries;
@@ -18,7 +24,8 @@ function unitOf(path: string): string | undefined {
 }
 
 /** What is wrong with one import, or undefined. */
-function fault(file: string, unit: string, { specifier, target }: SourceImport): string | undefined {
+function fault(file: string, unit: string, entry: SourceImport): string | undefined {
+    const { specifier, target, isTypeOnly, isDynamic } = entry;
     const rules = units[unit];
     if (target === undefined) {
         const known = rules?.packages.some(
@@ -33,6 +40,8 @@ function fault(file: string, unit: string, { specifier, target }: SourceImport):
     // The pixel-count heat map is the one part of densify that runs on the GPU.
     const allowed = file.startsWith('plugin/densify/') && file.endsWith('.gpu.ts') ? ['plugin/compute'] : [];
     if (![...(rules?.imports ?? []), ...allowed].includes(targetUnit)) return `${unit} may not import ${targetUnit}`;
+    if (units[targetUnit]?.deferred?.includes(target))
+        return isTypeOnly || isDynamic ? undefined : `${target} is for import() alone`;
     if (target !== targetUnit && target !== `${targetUnit}/index.ts`)
         return `${target} is an inner file of ${targetUnit}`;
     return undefined;
@@ -72,6 +81,16 @@ describe('import boundaries', () => {
             imports.flatMap((entry) => fault(file, unitOf(file) ?? '', entry) ?? []).map((text) => `${file}: ${text}`),
         );
         expect(faults).toEqual([]);
+    });
+
+    it('refuses a deferred front file in a static import, and an inner file in any', () => {
+        const faultOf = (target: string, more: Partial<SourceImport> = {}): string | undefined =>
+            fault('plugin/head-gpu.ts', 'plugin/head-gpu.ts', { specifier: '', target, isTypeOnly: false, isDynamic: false, ...more }); // prettier-ignore
+        const deferred = 'plugin/splat-material/pictures.ts';
+        expect(faultOf(deferred)).toMatch('import() alone');
+        expect(faultOf(deferred, { isTypeOnly: true })).toBeUndefined();
+        expect(faultOf(deferred, { isDynamic: true })).toBeUndefined();
+        expect(faultOf('plugin/splat-material/tile-draw.ts', { isDynamic: true })).toMatch('inner file');
     });
 
     it('has no cycle between units', () => {

@@ -42,21 +42,23 @@ export interface SourceImport {
     readonly target: string | undefined;
     /** Erased by the compiler. */
     readonly isTypeOnly: boolean;
+    /** `import()`: fetched when it is called. */
+    readonly isDynamic: boolean;
 }
 
 /** Every static, re-exporting, dynamic and type-position import of a file. */
 export function importsOf(path: string): SourceImport[] {
     const imports: SourceImport[] = [];
-    const add = (node: ts.Node | undefined, isTypeOnly: boolean): void => {
+    const add = (node: ts.Node | undefined, isTypeOnly: boolean, isDynamic = false): void => {
         if (node === undefined || !ts.isStringLiteralLike(node)) return;
-        imports.push({ specifier: node.text, target: resolveTarget(path, node.text), isTypeOnly });
+        imports.push({ specifier: node.text, target: resolveTarget(path, node.text), isTypeOnly, isDynamic });
     };
     const visit = (node: ts.Node): void => {
         if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly ?? false);
         else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
         else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
         else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-            add(node.arguments[0], false);
+            add(node.arguments[0], false, true);
         }
         ts.forEachChild(node, visit);
     };
