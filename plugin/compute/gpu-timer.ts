@@ -1,6 +1,5 @@
 import type { GpuArena } from './gpu-arena.js';
-
-const TIMESTAMP_BYTES = 16;
+import { PassTimestamps } from './pass-timestamps.js';
 
 /**
  * GPU time of one compute pass per frame, where the device has `timestamp-query`. Reads back without waiting: the value
@@ -9,58 +8,39 @@ const TIMESTAMP_BYTES = 16;
 export class GpuTimer {
     /** Duration of the last measured pass, ms; undefined before the first or without timestamps. */
     public milliseconds: number | undefined;
-    readonly #querySet: GPUQuerySet | undefined;
-    readonly #resolved: GPUBuffer | undefined;
-    readonly #readable: GPUBuffer | undefined;
+    readonly #timestamps: PassTimestamps | undefined;
     #isReading = false;
 
+    /** Buffers come from `arena`, whose owner frees them. */
     public constructor(device: GPUDevice, arena: GpuArena) {
-        if (!device.features.has('timestamp-query')) return;
-        this.#querySet = device.createQuerySet({ label: 'pass time', type: 'timestamp', count: 2 });
-        this.#resolved = arena.raw(
-            'pass time',
-            TIMESTAMP_BYTES,
-            GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-        );
-        this.#readable = arena.raw(
-            'pass time read',
-            TIMESTAMP_BYTES,
-            GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-        );
+        this.#timestamps = PassTimestamps.create(device, arena, 'pass time');
     }
 
     /** Descriptor for `beginComputePass`: with timestamps when the previous pair has been read. */
     public describe(label: string): GPUComputePassDescriptor {
-        if (!this.#querySet || this.#isReading) return { label };
-        const timestampWrites = { querySet: this.#querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
-        return { label, timestampWrites };
+        return this.#timestamps && !this.#isReading ? { label, timestampWrites: this.#timestamps.writes } : { label };
     }
 
     /** Call after the pass ended and before the encoder is finished. */
     public resolve(encoder: GPUCommandEncoder): void {
-        if (!this.#querySet || !this.#resolved || !this.#readable || this.#isReading) return;
-        encoder.resolveQuerySet(this.#querySet, 0, 2, this.#resolved, 0);
-        encoder.copyBufferToBuffer(this.#resolved, 0, this.#readable, 0, TIMESTAMP_BYTES);
+        if (!this.#isReading) this.#timestamps?.resolve(encoder);
     }
 
     /** Call after submit; starts the read-back. Never throws: a lost device only ends the measuring. */
     public collect(): void {
-        const buffer = this.#readable;
-        if (!buffer || this.#isReading) return;
+        if (!this.#timestamps || this.#isReading) return;
         this.#isReading = true;
-        buffer.mapAsync(GPUMapMode.READ).then(
-            () => {
-                const [begin, end] = new BigUint64Array(buffer.getMappedRange());
-                buffer.unmap();
-                this.milliseconds = Number((end ?? 0n) - (begin ?? 0n)) * 1e-6;
+        this.#timestamps.readAsync().then(
+            (milliseconds) => {
+                this.milliseconds = milliseconds;
                 this.#isReading = false;
             },
             () => undefined,
         );
     }
 
-    /** Frees the query set; the buffers belong to the arena. */
+    /** Frees the query set. */
     public dispose(): void {
-        this.#querySet?.destroy();
+        this.#timestamps?.dispose();
     }
 }

@@ -1,6 +1,5 @@
 import type { GpuArena } from './gpu-arena.js';
-
-const TIMESTAMP_BYTES = 16;
+import { PassTimestamps } from './pass-timestamps.js';
 
 /** How long a compute pass took, ms. */
 export interface PassDuration {
@@ -15,51 +14,34 @@ export interface PassDuration {
  */
 export class PassStopwatch {
     readonly #device: GPUDevice;
-    readonly #querySet: GPUQuerySet | undefined;
-    readonly #resolved: GPUBuffer | undefined;
-    readonly #readable: GPUBuffer | undefined;
+    readonly #timestamps: PassTimestamps | undefined;
 
     /** Buffers come from `arena`, whose owner frees them. */
     public constructor(device: GPUDevice, arena: GpuArena) {
         this.#device = device;
-        if (!device.features.has('timestamp-query')) return;
-        this.#querySet = device.createQuerySet({ label: 'pass duration', type: 'timestamp', count: 2 });
-        const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-        this.#resolved = arena.raw('pass duration', TIMESTAMP_BYTES, QUERY_RESOLVE | COPY_SRC);
-        this.#readable = arena.raw('pass duration read', TIMESTAMP_BYTES, COPY_DST | MAP_READ);
+        this.#timestamps = PassTimestamps.create(device, arena, 'pass duration');
     }
 
     /** Submits one pass and waits until it has run. Rejects when the device is lost, or never settles: wait for that too. */
     public async timeAsync(record: (pass: GPUComputePassEncoder) => void): Promise<PassDuration> {
-        const encoder = this.#device.createCommandEncoder({ label: 'pass duration' });
-        const timestamps = this.#querySet && {
-            timestampWrites: { querySet: this.#querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
-        };
-        const pass = encoder.beginComputePass({ label: 'pass duration', ...timestamps });
+        const timestamps = this.#timestamps;
+        const label = 'pass duration';
+        const encoder = this.#device.createCommandEncoder({ label });
+        const pass = encoder.beginComputePass(timestamps ? { label, timestampWrites: timestamps.writes } : { label });
         record(pass);
         pass.end();
-        if (this.#querySet && this.#resolved && this.#readable) {
-            encoder.resolveQuerySet(this.#querySet, 0, 2, this.#resolved, 0);
-            encoder.copyBufferToBuffer(this.#resolved, 0, this.#readable, 0, TIMESTAMP_BYTES);
-        }
+        timestamps?.resolve(encoder);
         const start = performance.now();
         this.#device.queue.submit([encoder.finish()]);
         await this.#device.queue.onSubmittedWorkDone();
         const wallMs = performance.now() - start;
-        return { wallMs, gpuMs: await this.#readAsync() };
+        const gpuMs = await timestamps?.readAsync();
+        // Some drivers give zeros, or an end before the beginning.
+        return { wallMs, gpuMs: gpuMs !== undefined && gpuMs > 0 ? gpuMs : undefined };
     }
 
     /** Frees the query set. */
     public dispose(): void {
-        this.#querySet?.destroy();
-    }
-
-    async #readAsync(): Promise<number | undefined> {
-        if (!this.#readable) return undefined;
-        await this.#readable.mapAsync(GPUMapMode.READ);
-        const [begin = 0n, end = 0n] = new BigUint64Array(this.#readable.getMappedRange());
-        this.#readable.unmap();
-        // Some drivers give zeros, or an end before the beginning.
-        return end > begin ? Number(end - begin) * 1e-6 : undefined;
+        this.#timestamps?.dispose();
     }
 }
