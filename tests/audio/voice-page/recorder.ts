@@ -50,6 +50,11 @@ export class Recorder {
         return this.parts.map(({ frame, wall }) => ({ context: frame / sampleRate, wall }));
     }
 
+    /** Collects the garbage of the audio thread, in a browser that was started with `--js-flags=--expose-gc`. */
+    public collectGarbage(): void {
+        this.node.port.postMessage('collect garbage');
+    }
+
     /** Forgets everything so far. */
     public clear(): void {
         this.parts = [];
@@ -66,7 +71,12 @@ interface Part {
 
 const CODE = `
 registerProcessor('recorder', class extends AudioWorkletProcessor {
-    constructor() { super(); this.held = new Float32Array(1024); this.count = 0; }
+    constructor() {
+        super();
+        this.held = new Float32Array(1024);
+        this.count = 0;
+        this.port.onmessage = () => globalThis.gc?.();
+    }
     send() {
         if (this.count > 0) this.port.postMessage({ frame: this.frame, wall: this.wall, samples: this.held.slice(0, this.count) });
         this.count = 0;
