@@ -280,6 +280,7 @@ describe('what the voice bench writes', () => {
         clips: [clip, { ...clip, lagFrames: -0.1 }],
         drift: { clip: drift, live: drift },
         liveRuns: [live, { ...live, latency: 'low', delayMs: 100.0001, errorP95Ms: 22, reportedMinusMeasuredMs: -2 }],
+        analysisErrorP95Ms: 15,
         interrupts: [
             { kind: 'clip', count: 3, silenceMs: 15, heardSilenceMs: 55, peakBefore: 0.1, restMs: 123, restP95Ms: 120, closest: 0 },
         ],

@@ -16,6 +16,7 @@ const COLUMNS: Readonly<Record<string, (report: Report) => string | number>> = {
     liveErrorP95Ms: ({ live }) => live.earToLipErrorP95Ms,
     displayedErrorP95Ms: ({ live }) => live.displayedErrorP95Ms,
     lowErrorP95Ms: ({ live }) => live.lowErrorP95Ms,
+    analysisErrorP95Ms: (report) => report.analysisErrorP95Ms,
     delayMs: ({ live }) => live.delayMs,
     lowDelayMs: ({ live }) => live.lowDelayMs,
     reportedMinusMeasuredMs: ({ live }) => live.reportedMinusMeasuredMs,

@@ -2,7 +2,7 @@ import { Voice } from '../../../plugin/audio/index.js';
 import { AUDIO_FEAT_DIM, type HeadAsset } from '../../../plugin/core/index.js';
 import { fakeBuffer } from '../../audio/fake-audio-context.js';
 import { apertureOf } from './aperture.js';
-import type { KnownSpeech } from './heard-speech.js';
+import { OFFLINE_FPS, type KnownSpeech } from './heard-speech.js';
 import { curveThrough, lagOf, STEP_MS } from './lag.js';
 import { fitLine } from './line.js';
 import { atRate } from './locate.js';
@@ -26,7 +26,6 @@ const PICTURE_RATE = 60;
 const IDLE_RATE = 10;
 /** Length of what a lag is measured on, at the end of each minute, s. */
 const SPAN_SECONDS = 10;
-const OFFLINE_FPS = 25;
 
 /**
  * Lag of the lips against the sound at each full minute, by content, in simulated time: the voice's own clock, timelines and streaming

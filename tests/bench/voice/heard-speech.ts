@@ -6,7 +6,7 @@ import { fitPageClock, type PageClock } from './page-clock.js';
 import type { Speech } from './speech.js';
 
 /** Frames a second of the offline analysis; frame k is centred at (k + 0.5) / 25 s (contracts.md 3). */
-const OFFLINE_FPS = 25;
+export const OFFLINE_FPS = 25;
 /** Length of what is looked for, s: long enough to be unlike any other part of the speech. */
 const PIECE_SECONDS = 6;
 /** The lips glide in at the beginning and out at the end; both are left out, s. */

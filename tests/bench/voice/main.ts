@@ -14,7 +14,7 @@ import { measureDriftAsync } from './drift-part.js';
 import { measureFeaturesAsync } from './feature-part.js';
 import { measureInterruptsAsync } from './interrupt-part.js';
 import { measureLeaksAsync } from './leak-part.js';
-import { measureLiveAsync } from './live-part.js';
+import { analysisErrorAsync, measureLiveAsync } from './live-part.js';
 import { parseOptions, planOf, USAGE } from './options.js';
 import { isPassing, reportOf, type Report } from './report.js';
 import { makeSpeech } from './speech.js';
@@ -94,6 +94,7 @@ async function measureAsync(isQuick: boolean, progress: (line: string) => void):
             clips,
             drift,
             liveRuns,
+            analysisErrorP95Ms: await analysisErrorAsync(head, known),
             interrupts,
             leaks,
             features,

@@ -21,6 +21,8 @@ export interface Measured {
     readonly clips: readonly ClipRow[];
     readonly drift: Readonly<Record<DriftKind, Drift>>;
     readonly liveRuns: readonly LiveRow[];
+    /** What of the live error the analysis makes by itself, without any clock: 95th percentile, ms. */
+    readonly analysisErrorP95Ms: number;
     readonly interrupts: readonly InterruptRow[];
     readonly leaks: Leaks;
     readonly features: FeatureFacts;

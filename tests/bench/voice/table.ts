@@ -26,7 +26,7 @@ export function tableOf(report: Report): string {
         ),
         '',
         ...rowsOf('live', report.liveRuns),
-        `p95 at the default delay with a display frame more: ${number(live.displayedErrorP95Ms)} ms`,
+        `p95 at the default delay with a display frame more: ${number(live.displayedErrorP95Ms)} ms; of the analysis alone, without clocks: ${number(report.analysisErrorP95Ms)} ms`,
         '',
         ...rowsOf('interrupt', report.interrupts),
         `${leaks.interrupts} interruptions: ${leaks.starts} turns began, ${leaks.ends} ended; audio nodes ${before.audioNodes} -> ${after.audioNodes}, ` +
