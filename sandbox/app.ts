@@ -1,17 +1,16 @@
 import type { WebGPUEngine } from '@babylonjs/core/Engines/webgpuEngine.js';
 import type { RasterizerChoice } from '../plugin/index.js';
 import type { SandboxOptions } from './options.js';
+import { Face } from './scenes/face.js';
 import { freezeAsync } from './scenes/freeze.js';
 import { HeadInRoom } from './scenes/head-in-room.js';
 import { byId } from './ui/dom.js';
 import { listenForFiles } from './ui/files.js';
 import { Meters } from './ui/meters.js';
 import { Panel } from './ui/panel.js';
+import { SpeechDock } from './ui/speech-dock.js';
 import type { States } from './ui/states.js';
-import { Transport } from './ui/transport.js';
 
-/** Length of a blink, ms. */
-const BLINK_MS = 260;
 /** Frames drawn after the last change before a picture counts as finished (the sort and the shadow map follow one later). */
 const SETTLE_FRAMES = 4;
 
@@ -19,15 +18,14 @@ const SETTLE_FRAMES = 4;
 export class App {
     private readonly scene: HeadInRoom;
     private readonly panel: Panel;
-    private readonly transport: Transport;
+    private readonly dock: SpeechDock;
+    private readonly face: Face;
     private readonly meters = new Meters();
     private sound: AudioBuffer | null = null;
     private avatarName = '';
-    private blinkStart: number | null = null;
     private rasterizer: RasterizerChoice;
     private hasDetail: boolean;
     private hasHeat: boolean;
-    private neutral: Readonly<Record<string, number>> = {};
     private isStarted = false;
     private framesLeft = SETTLE_FRAMES;
 
@@ -41,11 +39,13 @@ export class App {
         this.hasDetail = options.hasDetail;
         this.hasHeat = options.hasHeat;
         this.scene = new HeadInRoom(engine, canvas, options);
-        this.transport = new Transport(() => this.togglePlay());
+        this.face = new Face(options.isLively);
+        this.dock = new SpeechDock(options.frozenTime, (title, error, hint) => states.showError(title, error, hint));
         this.panel = new Panel({
             onExpression: (name, value) => this.setExpression(name, value),
             onNeutral: () => this.resetExpression(),
-            onBlink: () => (this.blinkStart = performance.now()),
+            onBlink: () => this.face.blink(performance.now()),
+            onLively: (isOn) => (this.face.isLively = isOn),
             onRoaming: (isOn) => this.scene.room.setRoaming(isOn),
             onHull: (isOn) => this.scene.showHull(isOn),
             onTiles: (isOn) => this.chooseRasterizer(isOn ? 'tile' : 'auto'),
@@ -54,6 +54,7 @@ export class App {
             onResetView: () => this.scene.orbit.reset(),
             onLayout: () => this.touch(),
         });
+        this.panel.showLively(options.isLively, options.frozenTime === null);
         listenForFiles({
             onAudio: (file) => void this.openSoundAsync(file.name, () => file.arrayBuffer()),
             onAvatar: (file) => void this.openAvatarAsync(file.name, file),
@@ -100,13 +101,7 @@ export class App {
         this.scene.scene.render();
 
         const head = this.scene.head;
-        const voice = head?.voice;
-        this.transport.isEnabled = !isFrozen && head !== null && this.sound !== null;
-        this.transport.update({
-            isPlaying: !isFrozen && (voice?.isPlaying ?? false),
-            time: this.options.frozenTime ?? voice?.currentTime ?? 0,
-            duration: this.sound?.duration ?? 0,
-        });
+        this.dock.update();
         this.meters.update(now, () => ({
             fps: this.engine.getFps(),
             gpuFrameMs: this.gpuFrameMs(),
@@ -134,27 +129,15 @@ export class App {
         const area = { left: 0, right: width, top: 0, bottom: height };
         if (this.options.hasUi) {
             const panel = byId('panel', HTMLElement).getBoundingClientRect();
-            const bar = byId('transport', HTMLElement).getBoundingClientRect();
+            const bar = byId('dock', HTMLElement).getBoundingClientRect();
             if (this.panel.isNarrow) area.bottom = this.panel.isOpen ? panel.top : bar.top;
             else {
                 if (this.panel.isOpen) area.right = panel.left;
-                // The desk goes on below the bar; leaving all of it free would push the head to the top.
-                area.bottom = (height + bar.top) / 2;
+                // The desk goes on below the bar; leaving all of it free would push the head to the top and show the desk's end.
+                area.bottom = height - 0.4 * (height - bar.top);
             }
         }
         this.scene.orbit.frame(area, width, height);
-    }
-
-    private togglePlay(): void {
-        const voice = this.scene.head?.voice;
-        if (voice === undefined || this.sound === null) return;
-        if (voice.isPlaying) voice.stop();
-        else {
-            Promise.resolve(voice.play(this.sound)).catch((error: unknown) =>
-                this.states.showError('This sound cannot be spoken', error, ''),
-            );
-        }
-        this.touch();
     }
 
     private async openSoundAsync(name: string, read: () => Promise<ArrayBuffer>): Promise<void> {
@@ -162,12 +145,11 @@ export class App {
             const bytes = await read();
             // An offline context decodes without asking for a click first, at the rate most outputs have.
             const sound = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(bytes);
-            this.scene.head?.voice.stop();
             this.sound = sound;
-            this.transport.setClip(name, sound);
+            this.dock.setClip(name, sound);
             this.touch();
         } catch (error) {
-            if (this.sound === null) this.transport.setClip('Drop a sound here', null);
+            if (this.sound === null) this.dock.setClip('Drop a sound here', null);
             this.states.showError(
                 'This sound could not be read',
                 new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`),
@@ -187,8 +169,11 @@ export class App {
                 ),
             );
             this.avatarName = name.replace(/\.glb$/i, '');
-            this.neutral = { ...head.expression };
-            this.panel.setExpressions(head.expressionNames, this.neutral);
+            this.face.use(head);
+            this.dock.use(head.voice);
+            // For whoever opens the browser's console to try things.
+            Object.assign(globalThis, { head });
+            this.panel.setExpressions(head.expressionNames, this.face.rest);
             this.chooseRasterizer(this.rasterizer);
             this.choosePixelUse(this.hasDetail, this.hasHeat);
             head.onWarningObservable.add((warning) => {
@@ -245,32 +230,19 @@ export class App {
     }
 
     private setExpression(name: string, value: number): void {
-        const { head } = this.scene;
-        if (head !== null) head.expression[name] = value;
+        this.face.set(name, value);
         this.touch();
     }
 
     private resetExpression(): void {
-        const { head } = this.scene;
-        if (head === null) return;
-        this.blinkStart = null;
-        for (const name of head.expressionNames) {
-            head.expression[name] = this.neutral[name] ?? 0;
-            this.panel.showExpression(name, this.neutral[name] ?? 0);
-        }
+        this.face.reset();
+        for (const [name, value] of Object.entries(this.face.rest)) this.panel.showExpression(name, value);
         this.touch();
     }
 
-    /** Closes the eyes faster than it opens them, as eyes do. */
     private stepBlink(now: number): void {
-        const { head } = this.scene;
-        if (this.blinkStart === null || head === null) return;
-        const rest = this.neutral['AU45'] ?? 0;
-        const progress = (now - this.blinkStart) / BLINK_MS;
-        const closed = progress < 0.35 ? progress / 0.35 : 1 - (progress - 0.35) / 0.65;
-        const value = progress >= 1 ? rest : rest + (1 - rest) * Math.max(0, closed) ** 0.8;
-        if (progress >= 1) this.blinkStart = null;
-        head.expression['AU45'] = value;
+        const value = this.face.step(now);
+        if (value === null) return;
         this.panel.showExpression('AU45', value);
         this.touch();
     }

@@ -18,6 +18,8 @@ export interface SandboxOptions {
     readonly hasHeat: boolean;
     /** `?lod=0`: draw every splat. */
     readonly hasDetail: boolean;
+    /** `?lively=0`: no life of its own beyond the lips; a page that stands still has none anyway. */
+    readonly isLively: boolean;
     /** `?scale=`: screen pixels per rendered pixel; 2 draws a quarter of the pixels. Null: chosen by the screen. */
     readonly scale: number | null;
 }
@@ -44,6 +46,7 @@ export function readOptions(search: string): SandboxOptions {
         rasterizer: query.get('rasterizer') === 'tile' ? 'tile' : 'auto',
         hasHeat: query.get('heat') === '1',
         hasDetail: query.get('lod') !== '0',
+        isLively: query.get('lively') !== '0' && time === null,
         scale: scale === null ? null : Math.min(8, Math.max(0.5, scale)),
     };
 }

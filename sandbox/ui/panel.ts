@@ -19,6 +19,7 @@ export interface PanelHandlers {
     readonly onExpression: (name: string, value: number) => void;
     readonly onNeutral: () => void;
     readonly onBlink: () => void;
+    readonly onLively: (isOn: boolean) => void;
     readonly onRoaming: (isOn: boolean) => void;
     readonly onHull: (isOn: boolean) => void;
     readonly onTiles: (isOn: boolean) => void;
@@ -35,6 +36,7 @@ export class Panel {
     private readonly blink = byId('blink', HTMLButtonElement);
     private readonly neutral = byId('neutral', HTMLButtonElement);
     private readonly toggle = byId('panel-toggle', HTMLButtonElement);
+    private readonly lively = byId('lively', HTMLInputElement);
     private readonly tiles = byId('tiles', HTMLInputElement);
     private readonly detail = byId('detail', HTMLInputElement);
     private readonly heat = byId('heat', HTMLInputElement);
@@ -54,17 +56,24 @@ export class Panel {
         hull.checked = false;
         roaming.addEventListener('change', () => handlers.onRoaming(roaming.checked));
         hull.addEventListener('change', () => handlers.onHull(hull.checked));
+        this.lively.addEventListener('change', () => handlers.onLively(this.lively.checked));
         this.blink.addEventListener('click', handlers.onBlink);
         this.neutral.addEventListener('click', handlers.onNeutral);
         byId('reset-view', HTMLButtonElement).addEventListener('click', handlers.onResetView);
         this.toggle.addEventListener('click', () => this.setOpen(!this.isOpen));
         document.addEventListener('keydown', (event) => {
-            if (event.ctrlKey || event.metaKey || event.altKey) return;
+            if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
             const key = event.key.toLowerCase();
             if (key === 'b' && !this.blink.disabled) handlers.onBlink();
             if (key === 'c') this.setOpen(!this.isOpen);
         });
         this.setOpen(!this.isNarrow);
+    }
+
+    /** Shows whether the head lives by itself; in a page that stands still it cannot. */
+    public showLively(isOn: boolean, isEnabled: boolean): void {
+        this.lively.checked = isOn;
+        this.lively.disabled = !isEnabled;
     }
 
     /** Shows whether the compute rasterizer is asked for. */
@@ -135,6 +144,11 @@ export class Panel {
         paint(input);
         return row;
     }
+}
+
+/** Whether keys are letters there. */
+function isTyping(target: EventTarget | null): boolean {
+    return target instanceof HTMLInputElement && target.type === 'text';
 }
 
 /** Pixel counts that the legend names. */

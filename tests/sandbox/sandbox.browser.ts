@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { build, preview, type PreviewServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeHead } from '../../plugin/core/index.js';
+import type { TalkingHeadMesh } from '../../plugin/index.js';
 import { makeHead } from '../helpers/make-head.js';
 import { findChromium } from '../../scripts/chromium.mjs';
 import { WEBGPU_FLAGS } from '../helpers/webgpu-flags.js';
@@ -19,6 +20,8 @@ const executablePath = findChromium();
 const SIZE = { width: 800, height: 600 };
 /** Every fourth pixel: software draws the room at about the speed of its pixels. */
 const CHEAP = 'scale=4';
+/** A microphone that beeps once a second, and a visitor who allows it. */
+const FAKE_MICROPHONE = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 const SLOW = 240_000;
 
 interface Picture {
@@ -65,6 +68,45 @@ function changedPixels(a: Picture, b: Picture, region: Region): number {
 
 async function whenReady(page: Page): Promise<void> {
     await page.waitForSelector('html[data-ready="true"]', { state: 'attached', timeout: SLOW });
+}
+
+/** What the sandbox leaves for the console, and what tests watch through it. */
+interface Watched {
+    head: TalkingHeadMesh;
+    poses: number;
+    loudest: number;
+}
+
+/** Counts poses, and keeps the loudest moment, from now on. */
+async function watchLips(page: Page): Promise<void> {
+    await page.evaluate(() => {
+        const watched = globalThis as unknown as Watched;
+        Object.assign(watched, { poses: 0, loudest: 0 });
+        watched.head.onPosedObservable.add(({ voice }) => {
+            watched.poses++;
+            watched.loudest = Math.max(watched.loudest, voice.energy);
+        });
+    });
+}
+
+async function whenLipsMove(page: Page): Promise<void> {
+    await page.waitForFunction(() => {
+        const { poses, loudest } = globalThis as unknown as Watched;
+        return poses >= 3 && loudest > 0.1;
+    });
+}
+
+/** Clicks at once; Playwright's own click waits for frames, which are slow here. */
+async function press(page: Page, id: string): Promise<void> {
+    await page.locator(`#${id}`).evaluate((button: HTMLElement) => button.click());
+}
+
+/** Waits until an element says something. */
+async function whenText(page: Page, id: string, text: string): Promise<void> {
+    await page.waitForFunction(
+        ([name, wanted]) => document.getElementById(name as string)?.textContent?.includes(wanted as string),
+        [id, text],
+    );
 }
 
 /** The panel's numbers of splats. */
@@ -118,7 +160,10 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
         await build({ ...options, build: { outDir: folder, emptyOutDir: true } });
         server = await preview({ ...options, build: { outDir: folder }, preview: { port: 0, open: false } });
         address = server.resolvedUrls?.local[0] ?? '';
-        browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...WEBGPU_FLAGS] });
+        browser = await chromium.launch({
+            executablePath: executablePath ?? '',
+            args: [...WEBGPU_FLAGS, ...FAKE_MICROPHONE],
+        });
     });
 
     afterAll(async () => {
@@ -171,14 +216,27 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
         await page.close();
     });
 
-    it('plays and stops the clip, and takes another sound by drop', async () => {
+    it('plays, pauses, seeks and stops the clip, and takes another sound by drop', async () => {
         const page = await open(CHEAP);
         await whenReady(page);
+        await press(page, 'loop');
         await page.locator('#play').click();
-        await page.waitForSelector('#play[aria-label="Stop"]');
+        await page.waitForSelector('#play[aria-label="Pause"]');
         await page.waitForFunction(() => document.getElementById('time')?.textContent !== '0:00.0');
-        await page.locator('#play').click();
+        await page.keyboard.press('Space');
+        await page.waitForSelector('#play[aria-label="Go on"]');
+        await page.locator('#position').evaluate((slider: HTMLInputElement) => {
+            slider.value = '9';
+            slider.dispatchEvent(new Event('input', { bubbles: true }));
+            slider.dispatchEvent(new Event('change', { bubbles: true }));
+        });
+        await whenText(page, 'time', '0:09.0');
+        await press(page, 'play');
+        await page.waitForFunction(() => !document.getElementById('time')?.textContent?.endsWith(':09.0'));
+        await press(page, 'stop');
         await page.waitForSelector('#play[aria-label="Play"]');
+        await whenText(page, 'time', '0:00.0');
+        await expect(page.locator('#stop').isDisabled()).resolves.toBe(true);
 
         await dropFile(page, 'mine.wav', readFileSync(resolve(root, 'tests/fixtures/hello-3s.wav')));
         await page.waitForFunction(() => document.getElementById('clip-name')?.textContent === 'mine.wav');
@@ -187,6 +245,54 @@ describe.skipIf(executablePath === undefined)('the sandbox in Chromium', () => {
         await dropFile(page, 'noise.wav', Buffer.from('this is no sound'));
         await page.waitForSelector('#error:not([hidden])');
         expect(await page.locator('#error-message').textContent()).toContain('noise.wav');
+        await page.close();
+    });
+
+    it('says typed text without a network, listens to a microphone, and tells what goes wrong', async () => {
+        const faults: string[] = [];
+        const page = await open(`${CHEAP}&lively=0`, async (fresh) => {
+            fresh.on('pageerror', (error) => faults.push(error.message));
+            fresh.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+        });
+        await whenReady(page);
+        await watchLips(page);
+        await page.locator('#say-text').fill('hello');
+        await page.locator('#say-text').press('Enter');
+        expect(await page.locator('#caption').textContent()).toContain('hello');
+        await page.waitForSelector('#caption [data-heard]', { state: 'attached' });
+        await whenLipsMove(page);
+        await page.waitForSelector('#say-button[data-state="silent"]');
+
+        await page
+            .locator('#say-text')
+            .fill('This is a long sentence, which nobody will hear to its end, for it is interrupted.');
+        await page.locator('#say-text').press('Enter');
+        await page.waitForSelector('#say-button[data-state="speaking"]');
+        await page.waitForSelector('#caption [data-heard]', { state: 'attached' });
+        await press(page, 'say-button');
+        await page.waitForSelector('#say-button[data-state="silent"]');
+        await page.waitForSelector('#play[aria-label="Play"]');
+
+        await watchLips(page);
+        await press(page, 'microphone');
+        await whenText(page, 'live-status', 'Listening');
+        await whenText(page, 'voice-place', 'messages');
+        await whenLipsMove(page);
+        const volume = page.evaluate(() => (globalThis as unknown as Watched).head.voice.volume);
+        await expect(volume).resolves.toBe(0);
+        await press(page, 'latency-low');
+        await page.waitForFunction(() => (globalThis as unknown as Watched).head.voice.metrics.delayMs === 100);
+        await press(page, 'microphone');
+        await page.waitForSelector('#microphone[aria-pressed="false"]');
+        await expect(page.locator('#error').isHidden()).resolves.toBe(true);
+
+        await page.evaluate(() => {
+            navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('Denied', 'NotAllowedError'));
+        });
+        await press(page, 'microphone');
+        await page.waitForSelector('#error:not([hidden])');
+        expect(await page.locator('#error-title').textContent()).toContain('not allowed');
+        expect(faults).toEqual([]);
         await page.close();
     });
 
