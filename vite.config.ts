@@ -39,6 +39,7 @@ const library: UserConfig = {
             entry: {
                 index: resolve(root, 'plugin/index.ts'),
                 register: resolve(root, 'plugin/register.ts'),
+                behaviors: resolve(root, 'plugin/behaviors/index.ts'),
                 densify: resolve(root, 'plugin/densify/index.ts'),
                 ort: resolve(root, 'plugin/audio/ort/index.ts'),
                 tts: resolve(root, 'plugin/tts/index.ts'),

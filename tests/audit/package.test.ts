@@ -49,7 +49,7 @@ describe('packages', () => {
         const entries = Object.entries(plugin.exports ?? {});
         // Two more are files for a page to host, whose address it passes on; nobody imports them.
         const hosted = ['./analysis-worker', './tap'];
-        const imported = ['.', './register', './densify', './tts', './ort'];
+        const imported = ['.', './register', './densify', './tts', './behaviors', './ort'];
         expect(entries.map(([name]) => name)).toEqual([...imported, ...hosted]);
         for (const [name, entry] of entries) {
             if (hosted.includes(name)) continue;

@@ -13,6 +13,7 @@ export interface ClipOptions {
 export class ClipSound implements Utterance {
     public readonly timeline: FeatureTimeline;
     public readonly delay = 0;
+    public readonly live = null;
     public readonly knownTime: number = Number.POSITIVE_INFINITY;
     private readonly sound: SoundOutput;
     private readonly buffer: AudioBuffer;

@@ -7,6 +7,7 @@ import type { Utterance, UtteranceEvents } from './utterance.js';
 export class FollowedSound implements Utterance {
     public readonly timeline: FeatureTimeline;
     public readonly delay = 0;
+    public readonly live = null;
     public readonly knownTime: number = Number.POSITIVE_INFINITY;
     private readonly sound: SoundOutput;
     private readonly known: KnownSound;

@@ -1,10 +1,10 @@
-import type { PgsError } from '../../core/index.js';
+import { PgsError } from '../../core/index.js';
 import type { AnalysedStream, VoiceAnalysis } from '../analysis/speech-analysis.js';
 import { createRing } from '../analysis/sample-ring.js';
-import { TAP_NAME } from '../analysis/tap-code.js';
+import { TAP_CODE, TAP_NAME } from '../analysis/tap-code.js';
 import { LiveTimeline } from '../live-timeline.js';
 import type { OutputLine, SoundOutput } from './sound-output.js';
-import { FADE_SECONDS, type Utterance } from './utterance.js';
+import { FADE_SECONDS, MAX_DELAY_SECONDS, type LiveControls, type Transport, type Utterance } from './utterance.js';
 
 export interface LiveEvents {
     /** Something is no sound, or has no lips; it goes on. */
@@ -13,15 +13,10 @@ export interface LiveEvents {
     onFailed(error: PgsError): void;
 }
 
-/** How samples travel from the audio thread to the analysis. */
-export type Transport = 'shared-memory' | 'messages';
-
 /** Sound that the ring holds, s: a worker that is busy for longer loses some. */
 const RING_SECONDS = 2;
 /** Frames that are kept while nobody looks, as in a hidden tab, s. */
 const LIMIT_SECONDS = 30;
-/** Longest delay that a delay node must be made for, s. */
-export const MAX_DELAY_SECONDS = 2;
 
 /** One run of the tap: what it hears is one stream of the analysis. A run ends when its delayed sound must not be heard any more. */
 interface Run {
@@ -40,7 +35,7 @@ interface Run {
  * source -> tap -> analysis, and source -> delay -> output: what is heard waits until its lips are known. A delay cannot be emptied,
  * so an interruption takes a new one, and a new stream with it.
  */
-export class LiveSound implements Utterance {
+export class LiveSound implements Utterance, LiveControls {
     public readonly duration: number = Number.POSITIVE_INFINITY;
     public readonly transport: Transport;
     private readonly sound: SoundOutput;
@@ -78,6 +73,10 @@ export class LiveSound implements Utterance {
         const isIsolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
         this.transport = isIsolated && analysis.place === 'worker' ? 'shared-memory' : 'messages';
         this.run = this.begin();
+    }
+
+    public get live(): LiveControls {
+        return this;
     }
 
     public get timeline(): LiveTimeline {
@@ -209,5 +208,30 @@ function unplug(from: AudioNode, to: AudioNode): void {
         from.disconnect(to);
     } catch (error) {
         if ((error as DOMException).name !== 'InvalidAccessError') throw error;
+    }
+}
+
+/** Loads the tap's code into the context of an output, once. @throws PgsError `AUDIO_UNAVAILABLE` - the page forbids it. */
+export async function loadTapAsync(sound: SoundOutput): Promise<void> {
+    sound.tapModule ??= addTapAsync(sound).catch((error: unknown) => {
+        sound.tapModule = null;
+        throw error;
+    });
+    return sound.tapModule;
+}
+
+async function addTapAsync({ context, tapUrl }: SoundOutput): Promise<void> {
+    const url = tapUrl ?? URL.createObjectURL(new Blob([TAP_CODE], { type: 'text/javascript' }));
+    try {
+        await context.audioWorklet.addModule(url);
+    } catch (error) {
+        throw new PgsError(
+            'AUDIO_UNAVAILABLE',
+            `Voice.attach: expected a page that may load audio worklets, got "${String(error)}". ` +
+                'Serve the page over https; where its content security policy forbids "script-src blob:", pass the address of tap.js as tapUrl.',
+            { cause: error },
+        );
+    } finally {
+        if (tapUrl === undefined) URL.revokeObjectURL(String(url));
     }
 }

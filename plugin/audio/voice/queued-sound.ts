@@ -46,6 +46,7 @@ export class QueuedSound implements Utterance {
     public readonly timeline: LiveTimeline;
     public readonly sampleRate: number;
     public readonly delay = 0;
+    public readonly live = null;
     private readonly sound: SoundOutput;
     private readonly reserve: number;
     private readonly events: QueueEvents;

@@ -1,5 +1,4 @@
 import { PgsError } from '../../core/index.js';
-import { TAP_CODE } from '../analysis/tap-code.js';
 import { AudioClock } from '../audio-clock.js';
 import type { OutputConnection, SoundHost } from './sound-host.js';
 
@@ -39,11 +38,13 @@ export class SoundOutput {
     /** Last node of the graph; connect it elsewhere after `disconnect()` to route the voice. */
     public readonly output: GainNode;
     private readonly ownsContext: boolean;
-    private readonly tapUrl: string | URL | undefined;
+    /** See {@link OutputOptions.tapUrl}. */
+    public readonly tapUrl: string | URL | undefined;
+    /** The tap's code on its way into the context; `live-sound.ts` loads it. */
+    public tapModule: Promise<void> | null = null;
     private readonly connection: OutputConnection | null;
     /** Lines that sound or fade, with the timer of the fade. */
     private readonly lines: Map<GainNode, ReturnType<typeof setTimeout> | null> = new Map();
-    private tapModule: Promise<void> | null = null;
 
     /** @throws PgsError `AUDIO_UNAVAILABLE` - no WebAudio here, or a closed context. */
     public constructor({ source, isConnected, now, tapUrl }: OutputOptions) {
@@ -94,15 +95,6 @@ export class SoundOutput {
         if (!signal.aborted) assertOpen(context);
     }
 
-    /** Loads the tap's code into the context, once. @throws PgsError `AUDIO_UNAVAILABLE` - the page forbids it. */
-    public async loadTapAsync(): Promise<void> {
-        this.tapModule ??= addTapAsync(this.context, this.tapUrl).catch((error: unknown) => {
-            this.tapModule = null;
-            throw error;
-        });
-        return this.tapModule;
-    }
-
     public openLine(): OutputLine {
         const { context, lines } = this;
         const fade = context.createGain();
@@ -143,22 +135,6 @@ export class SoundOutput {
 
 /** Time after which a fade has surely been rendered, ms. */
 const FADE_SLACK_MS = 30;
-
-async function addTapAsync(context: AudioContext, address: string | URL | undefined): Promise<void> {
-    const url = address ?? URL.createObjectURL(new Blob([TAP_CODE], { type: 'text/javascript' }));
-    try {
-        await context.audioWorklet.addModule(url);
-    } catch (error) {
-        throw new PgsError(
-            'AUDIO_UNAVAILABLE',
-            `Voice.attach: expected a page that may load audio worklets, got "${String(error)}". ` +
-                'Serve the page over https; where its content security policy forbids "script-src blob:", pass the address of tap.js as tapUrl.',
-            { cause: error },
-        );
-    } finally {
-        if (address === undefined) URL.revokeObjectURL(String(url));
-    }
-}
 
 export function isHost(source: OutputOptions['source']): source is SoundHost {
     return typeof (source as Partial<SoundHost> | undefined)?.connectOutput === 'function';

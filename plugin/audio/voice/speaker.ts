@@ -3,7 +3,7 @@ import type { VoiceAnalysis } from '../analysis/speech-analysis.js';
 import type { FeatureTimeline } from '../feature-timeline.js';
 import { ClipSound } from './clip-sound.js';
 import { FollowedSound } from './followed-sound.js';
-import { LiveSound } from './live-sound.js';
+import type * as LiveModule from './live-sound.js';
 import { QueuedSound } from './queued-sound.js';
 import type { KnownSound } from './sound-host.js';
 import type { SoundOutput } from './sound-output.js';
@@ -92,15 +92,17 @@ export class Speaker {
 
     /** Listens to a live source. @returns whether it came to listen. */
     public async listenAsync(input: LiveInput): Promise<boolean> {
-        let live: LiveSound | null = null;
+        let live: Utterance | null = null;
         try {
             if (input.node.context !== this.openSound().context) {
                 const got = 'one of another; pass that context as audioContext when the head is loaded';
                 throw sourceError('attach', "a node of the voice's own AudioContext", got);
             }
             return await this.begin(async (sound, signal) => {
-                await sound.loadTapAsync();
-                return () => (live = this.sayLive(sound, input, signal));
+                // Few pages listen; the others need not load how.
+                const module = await import('./live-sound.js');
+                await module.loadTapAsync(sound);
+                return () => (live = this.sayLive(module, sound, input, signal));
             });
         } finally {
             if (live === null) input.release();
@@ -191,9 +193,14 @@ export class Speaker {
         return utterance;
     }
 
-    private sayLive(sound: SoundOutput, input: LiveInput, signal: AbortSignal): LiveSound {
+    private sayLive(
+        { LiveSound }: typeof LiveModule,
+        sound: SoundOutput,
+        input: LiveInput,
+        signal: AbortSignal,
+    ): Utterance {
         const delay = delayOf(this.settings.latency);
-        const live: LiveSound = new LiveSound(sound, this.analysis, input.node, delay, this.faultsOf(signal), () => {
+        const live: Utterance = new LiveSound(sound, this.analysis, input.node, delay, this.faultsOf(signal), () => {
             unsubscribe();
             input.stop?.();
             input.release();

@@ -1,5 +1,4 @@
 import type { PgsError } from '../../core/index.js';
-import { LiveSound } from './live-sound.js';
 import type { SoundHost } from './sound-host.js';
 import { SoundOutput, closedError, type OutputOptions } from './sound-output.js';
 import type { SpokenWord } from './speech-source.js';
@@ -198,8 +197,3 @@ export class Turns {
 
 /** After the sound the lips glide to rest for this long, s. */
 const AFTER_SECONDS = 0.12;
-
-/** Live sound that an interruption does not end. */
-export function liveOf(utterance: Utterance | null): LiveSound | null {
-    return utterance instanceof LiveSound ? utterance : null;
-}

@@ -27,7 +27,24 @@ export interface Utterance {
     seek(time: number): boolean;
     setLoop(isLooping: boolean): void;
     setRate(rate: number): void;
+    /** What only sound that comes from outside can do; null where it does not. */
+    readonly live: LiveControls | null;
 }
+
+/** How samples travel from the audio thread to the analysis. */
+export type Transport = 'shared-memory' | 'messages';
+
+/** Sound that comes from outside goes on coming. */
+export interface LiveControls {
+    readonly transport: Transport;
+    /** Drops what is on its way to the ear, fading in `seconds`, and listens on. */
+    interrupt(seconds: number): void;
+    /** Changes the delay, s; what is on its way is dropped. */
+    setDelay(seconds: number): void;
+}
+
+/** Longest delay of live sound, s. */
+export const MAX_DELAY_SECONDS = 2;
 
 /** What an utterance tells its voice. */
 export interface UtteranceEvents {

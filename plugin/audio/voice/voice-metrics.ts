@@ -1,6 +1,6 @@
 import type { AnalysisPlace } from '../analysis/speech-analysis.js';
 import type { ClockSource } from '../audio-clock.js';
-import type { Transport } from './live-sound.js';
+import type { Transport } from './utterance.js';
 
 /** What is known about the timing of a voice. Percentiles are over the last {@link SPAN} pictures in which something was heard. */
 export interface VoiceMetrics {

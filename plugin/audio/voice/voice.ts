@@ -3,13 +3,12 @@ import { SharedAnalysis, type AnalysisLease } from '../analysis/shared-analysis.
 import type { VoiceAnalysis } from '../analysis/speech-analysis.js';
 import type { AudioEncoder } from '../encoder.js';
 import { Lips, type SpokenSegment } from './lips.js';
-import { MAX_DELAY_SECONDS } from './live-sound.js';
 import type { GameSound, SoundHost } from './sound-host.js';
 import { isHost, type ContextSource } from './sound-output.js';
 import { Speaker, delayOf, type VoiceLatency, type VoiceSettings } from './speaker.js';
 import type { SpeechSource } from './speech-source.js';
-import { Turns, liveOf, type TurnEvents } from './turns.js';
-import { FADE_SECONDS } from './utterance.js';
+import { Turns, type TurnEvents } from './turns.js';
+import { FADE_SECONDS, MAX_DELAY_SECONDS } from './utterance.js';
 import { VoiceEvents, type CreateObservable } from './voice-events.js';
 import {
     endOf,
@@ -69,6 +68,8 @@ export class Voice extends VoiceEvents {
     private readonly speaker: Speaker;
     private readonly settings: VoiceSettings = { isLooping: false, rate: 1, latency: 'balanced', gain: 1 };
     private metricsTime = 0;
+    /** Of the analysis, until it is told. */
+    private warning: string | null;
     private offsetMs = 0;
     private isDisposed = false;
 
@@ -77,6 +78,7 @@ export class Voice extends VoiceEvents {
         const { now = () => performance.now(), audioContext: source, isConnected = true, tapUrl } = options;
         this.host = isHost(source) ? source : null;
         this.lease = lease;
+        this.warning = lease.warning;
         this.analysis = analysis;
         this.now = now;
         this.lips = new Lips(analysis.rest);
@@ -217,7 +219,7 @@ export class Voice extends VoiceEvents {
     public interrupt({ fadeMs = 1000 * FADE_SECONDS }: { readonly fadeMs?: number } = {}): void {
         this.assertAlive('interrupt');
         if (!(fadeMs >= 0 && fadeMs <= 1000)) throw optionError('interrupt fadeMs', '0..1000', fadeMs);
-        const live = liveOf(this.turns.utterance);
+        const live = this.turns.utterance?.live ?? null;
         if (live === null) return void this.turns.supersede('interrupted', fadeMs / 1000);
         this.lips.leave(this.now() / 1000);
         live.interrupt(fadeMs / 1000);
@@ -306,7 +308,7 @@ export class Voice extends VoiceEvents {
         if (!(seconds >= 0 && seconds < MAX_DELAY_SECONDS))
             throw optionError('latency', `'balanced', 'low' or 0..${1000 * MAX_DELAY_SECONDS} ms`, value);
         this.settings.latency = value;
-        liveOf(this.turns.utterance)?.setDelay(seconds);
+        this.turns.utterance?.live?.setDelay(seconds);
     }
 
     /** Factor on the sound, >= 0; the lips do not depend on it. */
@@ -363,7 +365,7 @@ export class Voice extends VoiceEvents {
             underruns,
             analysisMs: this.speaker.analysisMs,
             analysis: this.analysis.place,
-            transport: liveOf(utterance)?.transport ?? 'none',
+            transport: utterance?.live?.transport ?? 'none',
         };
     }
 
@@ -412,7 +414,7 @@ export class Voice extends VoiceEvents {
 
     private turnEvents(): TurnEvents {
         return {
-            onStart: () => this.onStartObservable.notifyObservers(this),
+            onStart: () => this.tellStart(),
             onEnd: (end) => this.onEndObservable.notifyObservers(end),
             onWord: (word) => this.onWordObservable.notifyObservers(word),
             onUnderrun: () => this.onUnderrunObservable.notifyObservers(this.metrics),
@@ -420,6 +422,14 @@ export class Voice extends VoiceEvents {
             onError: (error) => this.onErrorObservable.notifyObservers(error),
             onLeave: () => this.lips.leave(this.now() / 1000),
         };
+    }
+
+    /** Nobody could hear of the analysis' place before there was a voice to observe. */
+    private tellStart(): void {
+        const { warning } = this;
+        this.warning = null;
+        if (warning !== null) this.onWarningObservable.notifyObservers(warning);
+        this.onStartObservable.notifyObservers(this);
     }
 
     private assertAlive(member: string): void {

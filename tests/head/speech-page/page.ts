@@ -6,7 +6,8 @@ import { WebGPUEngine } from '@babylonjs/core/Engines/webgpuEngine.js';
 import { ImportMeshAsync } from '@babylonjs/core/Loading/sceneLoader.js';
 import { Vector3 } from '@babylonjs/core/Maths/math.vector.js';
 import { Scene } from '@babylonjs/core/scene.js';
-import { LifelikeBehavior, registerTalkingHead, type TalkingHeadMesh } from '../../../plugin/index.js';
+import { LifelikeBehavior } from '../../../plugin/behaviors/index.js';
+import { registerTalkingHead, type TalkingHeadMesh } from '../../../plugin/index.js';
 
 /** A game with heads and an audio engine of its own, driven from Node. */
 export class Game {
