@@ -3,9 +3,8 @@
  * (method.md section 2).
  */
 #pragma once
-#include <vector>
 #include "../generated/pgs_constants.h"
-#include "real.h"
+#include "hd.h"
 
 namespace pgs {
 
@@ -34,8 +33,9 @@ struct PlaneLayout {
     }
 };
 
-/* The two axes of each plane, in the order of its name. */
-constexpr int PLANE_AXES[3][2] = {{0, 1}, {1, 2}, {0, 2}};
+/* The two axes of each plane, in the order of its name. Functions, as device code cannot index a host's constant table. */
+PGS_HD constexpr int plane_axis_a(int plane) { return plane == 1 ? 1 : 0; }
+PGS_HD constexpr int plane_axis_b(int plane) { return plane == 0 ? 1 : 2; }
 
 template <class T> PGS_HD bool inside_bound(const T* mean) {
     for (int k = 0; k < 3; k++)
@@ -57,12 +57,12 @@ template <class T> PGS_HD PlaneTap<T> plane_tap(const PlaneLevel& level, T a, T 
 }
 
 /* d position (texels) / d mean. */
-inline double plane_slope(const PlaneLevel& level) { return level.scale * 0.5 / PGS_PLANE_BOUND; }
+PGS_HD double plane_slope(const PlaneLevel& level) { return level.scale * 0.5 / PGS_PLANE_BOUND; }
 
 /* f_s of a mean inside the bound; out[36]. */
 template <class T> PGS_HD void encode_planes(const PlaneLayout& layout, const T* tables, const T* mean, T* out) {
     for (int plane = 0; plane < 3; plane++) {
-        const T a = mean[PLANE_AXES[plane][0]], b = mean[PLANE_AXES[plane][1]];
+        const T a = mean[plane_axis_a(plane)], b = mean[plane_axis_b(plane)];
         const T* table = tables + size_t(plane) * layout.plane_texels;
         for (int l = 0; l < PGS_PLANE_LEVELS; l++) {
             const PlaneLevel& level = layout.levels[l];
@@ -78,7 +78,7 @@ template <class T> PGS_HD void encode_planes(const PlaneLayout& layout, const T*
 /* Adds d L / d mean through the encoder, given v_feat [36]. */
 template <class T> PGS_HD void encode_planes_vjp_mean(const PlaneLayout& layout, const T* tables, const T* mean, const T* v_feat, T* v_mean) {
     for (int plane = 0; plane < 3; plane++) {
-        const int axis_a = PLANE_AXES[plane][0], axis_b = PLANE_AXES[plane][1];
+        const int axis_a = plane_axis_a(plane), axis_b = plane_axis_b(plane);
         const T* table = tables + size_t(plane) * layout.plane_texels;
         for (int l = 0; l < PGS_PLANE_LEVELS; l++) {
             const PlaneLevel& level = layout.levels[l];

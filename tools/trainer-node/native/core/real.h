@@ -1,18 +1,10 @@
 /*
  * The scalar of a build and 16-lane vectors of it. One source gives two libraries: float32 (the product) and float64 (the
- * gradient oracle), so the code that is proved is the code that ships.
+ * gradient oracle), so the code that is proved is the code that ships. CPU only: the device's lanes are its threads.
  */
 #pragma once
-#include <cmath>
-#include <cstdint>
-#include <cstring>
 #include <type_traits>
-
-#if defined(__CUDACC__)
-#define PGS_HD __host__ __device__ __forceinline__
-#else
-#define PGS_HD inline __attribute__((always_inline))
-#endif
+#include "hd.h"
 
 #ifndef PGS_REAL
 #define PGS_REAL float

@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "../generated/pgs_constants.h"
-#include "real.h"
+#include "hd.h"
 
 namespace pgs {
 
@@ -17,6 +17,22 @@ template <class T> struct CameraT {
     T lim_x, lim_y; /* FOV_CLAMP * tan(fov / 2) */
     int width, height;
 };
+
+/* A pinhole camera from its world -> camera matrix [4,4] and its lens, px. */
+template <class T>
+inline void set_camera(CameraT<T>& camera, const double* viewmat, double fx, double fy, double cx, double cy, int width, int height) {
+    for (int i = 0; i < 12; i++) camera.view[i] = T(viewmat[i]);
+    for (int c = 0; c < 3; c++)
+        camera.centre[c] = T(-(viewmat[c] * viewmat[3] + viewmat[4 + c] * viewmat[7] + viewmat[8 + c] * viewmat[11]));
+    camera.fx = T(fx);
+    camera.fy = T(fy);
+    camera.cx = T(cx);
+    camera.cy = T(cy);
+    camera.lim_x = T(PGS_FOV_CLAMP * 0.5 * width / fx);
+    camera.lim_y = T(PGS_FOV_CLAMP * 0.5 * height / fy);
+    camera.width = width;
+    camera.height = height;
+}
 
 /* Activated parameters of a splat after deformation. */
 template <class T> struct SplatT {
@@ -199,12 +215,12 @@ PGS_HD bool project_splat(const CameraT<T>& cam, const SplatT<T>& s, const T* sh
 }
 
 /*
- * Gradients of a projected splat back to its parameters. v_sh [K,3] is added to. The caller passes only splats whose forward
- * was not culled.
+ * Gradients of a projected splat back to its parameters; put_sh(k, value) takes those of the active coefficients, k counting
+ * through [K,3]. The caller passes only splats whose forward was not culled.
  */
-template <class T>
+template <class T, class F>
 PGS_HD void project_splat_vjp(const CameraT<T>& cam, const SplatT<T>& s, const T* sh, int degree, const ProjectedT<T>& p,
-                              const ProjectedGradT<T>& g, SplatGradT<T>& out, T* v_sh) {
+                              const ProjectedGradT<T>& g, SplatGradT<T>& out, F&& put_sh) {
     ProjectFrame<T> f;
     T cov[3];
     if (!project_geometry(cam, s, f, cov)) return;
@@ -285,7 +301,7 @@ PGS_HD void project_splat_vjp(const CameraT<T>& cam, const SplatT<T>& s, const T
     for (int k = 0; k < k_active; k++) {
         v_basis[k] = T(0);
         for (int c = 0; c < 3; c++) {
-            v_sh[k * 3 + c] = v_sh[k * 3 + c] + basis[k] * v_color[c];
+            put_sh(k * 3 + c, basis[k] * v_color[c]);
             v_basis[k] = v_basis[k] + sh[k * 3 + c] * v_color[c];
         }
     }

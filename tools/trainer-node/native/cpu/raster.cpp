@@ -227,30 +227,8 @@ void rasterize_backward(Pool& pool, const std::vector<Projected>& splats, const 
     pool.ranges(n, 1024, [&](int begin, int end, int) {
         for (int i = begin; i < end; i++) {
             PairGrad sum{};
-            for (int slot = bins.splat_slot[i]; slot < bins.splat_slot[i + 1]; slot++) {
-                const PairGrad& g = slots[slot];
-                sum.s0 += g.s0;
-                sum.sx += g.sx;
-                sum.sy += g.sy;
-                sum.sxx += g.sxx;
-                sum.sxy += g.sxy;
-                sum.syy += g.syy;
-                for (int c = 0; c < 3; c++) sum.color[c] += g.color[c];
-                sum.depth += g.depth;
-                sum.max_weight = std::max(sum.max_weight, g.max_weight);
-                sum.pixels += g.pixels;
-            }
-            const Projected& p = splats[i];
-            ProjectedGrad& out = grads[i];
-            /* power = -(a dx^2 + c dy^2) / 2 - b dx dy with dx = pixel - mean. */
-            out.x = p.conic[0] * sum.sx + p.conic[1] * sum.sy;
-            out.y = p.conic[1] * sum.sx + p.conic[2] * sum.sy;
-            out.conic[0] = real(-0.5) * sum.sxx;
-            out.conic[1] = -sum.sxy;
-            out.conic[2] = real(-0.5) * sum.syy;
-            out.opacity = p.radius > 0 && p.opacity > 0 ? sum.s0 / p.opacity : real(0);
-            for (int c = 0; c < 3; c++) out.color[c] = sum.color[c];
-            out.depth = sum.depth;
+            for (int slot = bins.splat_slot[i]; slot < bins.splat_slot[i + 1]; slot++) add_pair(sum, slots[slot]);
+            close_pairs(splats[i], sum, grads[i]);
             stats[i].pixels = sum.pixels;
             stats[i].max_weight = sum.max_weight;
         }

@@ -4,7 +4,8 @@
  */
 #pragma once
 #include <vector>
-#include "../core/splat.h"
+#include "../core/blend.h"
+#include "../core/real.h"
 #include "pool.h"
 
 namespace pgs {
@@ -14,6 +15,7 @@ typedef ProjectedGradT<real> ProjectedGrad;
 typedef CameraT<real> Camera;
 typedef SplatT<real> Splat;
 typedef SplatGradT<real> SplatGrad;
+typedef PairGradT<real> PairGrad;
 
 /* Image planes of whole tiles: row-major, stride = 16 * tiles_x, so that a tile row is one aligned vector. */
 struct Frame {
@@ -53,13 +55,6 @@ struct Bins {
     std::vector<int> pair_tile_, cursor_, counts_;
     std::vector<std::vector<int>> chunk_tiles_;
     std::vector<uint64_t> keys_, keys2_;
-};
-
-struct PairGrad {
-    real s0, sx, sy, sxx, sxy, syy; /* sums of v_power times 1, dx, dy, dx^2, dx dy, dy^2 */
-    real color[3], depth;
-    real max_weight;
-    uint32_t pixels;
 };
 
 void bin_splats(Pool& pool, const std::vector<Projected>& splats, int tiles_x, int tiles_y, Bins& bins);

@@ -59,20 +59,6 @@ inline void require_model(pgs_context* ctx, int32_t mask, bool deform) {
     require(!deform || !ctx->data.mel.empty(), "audio: expected feature frames. Call pgs_data_audio first.");
 }
 
-template <class T> inline void set_camera(CameraT<T>& camera, const double* viewmat, double fx, double fy, double cx, double cy, int width, int height) {
-    for (int i = 0; i < 12; i++) camera.view[i] = T(viewmat[i]);
-    for (int c = 0; c < 3; c++)
-        camera.centre[c] = T(-(viewmat[c] * viewmat[3] + viewmat[4 + c] * viewmat[7] + viewmat[8 + c] * viewmat[11]));
-    camera.fx = T(fx);
-    camera.fy = T(fy);
-    camera.cx = T(cx);
-    camera.cy = T(cy);
-    camera.lim_x = T(PGS_FOV_CLAMP * 0.5 * width / fx);
-    camera.lim_y = T(PGS_FOV_CLAMP * 0.5 * height / fy);
-    camera.width = width;
-    camera.height = height;
-}
-
 inline void resize_statistics(Branch& b) {
     for (auto* values : {&b.grad_accum, &b.weight_accum, &b.grad_accum_plain, &b.view_count, &b.max_contribution}) values->assign(b.n, real(0));
 }

@@ -360,7 +360,7 @@ void deform_backward(Context& ctx, int branch, const real* audio_feat, const rea
         const int plane = task / PGS_PLANE_LEVELS, level_id = task % PGS_PLANE_LEVELS;
         const PlaneLevel& level = b.layout.levels[level_id];
         real* table = &b.planes.grad[size_t(plane) * b.layout.plane_texels + level.offset];
-        const int axis_a = PLANE_AXES[plane][0], axis_b = PLANE_AXES[plane][1];
+        const int axis_a = plane_axis_a(plane), axis_b = plane_axis_b(plane);
         for (int r = 0; r < n; r++) {
             const real g = s.v_feat[size_t(r) * FEAT_PAD + task];
             const real* mean = &b.means.value[size_t(s.moving[r]) * 3];

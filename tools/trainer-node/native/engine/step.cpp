@@ -1,5 +1,6 @@
 /* One training view: pose, project, rasterize, compare, and back again; and the joint composite of the fine-tuning stage. */
 #include <chrono>
+#include "../core/density.h"
 #include "../core/rng.h"
 #include "state.h"
 
@@ -110,27 +111,23 @@ void project_backward(Context& ctx, int branch, const Camera& camera, ViewPass& 
     Branch& b = ctx.branch[branch];
     const int degree = std::min(int(ctx.setting("sh.degree")), b.sh_degree), k = b.sh_k();
     const real half_w = real(0.5) * real(ctx.data.width), half_h = real(0.5) * real(ctx.data.height);
+    const DensitySumsT<real> sums = {b.grad_accum.data(), b.weight_accum.data(), b.grad_accum_plain.data(), b.view_count.data(), b.max_contribution.data()};
     view.v_splats.assign(b.n, SplatGrad{});
     ctx.pool.ranges(b.n, SPLAT_GRAIN, [&](int begin, int end, int) {
         for (int i = begin; i < end; i++) {
             if (view.projected[i].radius == 0) continue;
             const ProjectedGrad& g = view.projected_grads[i];
             SplatGrad& out = view.v_splats[i];
-            project_splat_vjp(camera, view.splats[i], &b.sh.value[size_t(i) * k * 3], degree, view.projected[i], g, out, &b.sh.grad[size_t(i) * k * 3]);
+            real* v_sh = &b.sh.grad[size_t(i) * k * 3];
+            project_splat_vjp(camera, view.splats[i], &b.sh.value[size_t(i) * k * 3], degree, view.projected[i], g, out,
+                              [v_sh](int at, real value) { v_sh[at] += value; });
             for (int c = 0; c < 3; c++) {
                 b.means.grad[size_t(i) * 3 + c] += out.mean[c];
                 b.log_scales.grad[size_t(i) * 3 + c] += out.log_scale[c];
             }
             for (int c = 0; c < 4; c++) b.quats.grad[size_t(i) * 4 + c] += out.quat[c];
             b.logit_opacities.grad[i] += out.logit_opacity;
-            if (!statistics) continue;
-            /* Eq. 3 in NDC units; Eq. 2 weighs it by the pixels reached, Eq. 1 by one. */
-            const real gx = g.x * half_w, gy = g.y * half_h, norm = std::sqrt(gx * gx + gy * gy), m = real(view.stats[i].pixels);
-            b.grad_accum[i] += m * norm;
-            b.weight_accum[i] += m;
-            b.grad_accum_plain[i] += norm;
-            b.view_count[i] += 1;
-            b.max_contribution[i] = std::max(b.max_contribution[i], view.stats[i].max_weight);
+            if (statistics) add_view(sums, i, g.x, g.y, half_w, half_h, view.stats[i].pixels, view.stats[i].max_weight);
         }
     });
 }
