@@ -152,6 +152,20 @@ describe('tap', () => {
         expect([...new RingReader(memory).take().samples]).toEqual([...quantum(0, 821)]);
     });
 
+    it('counts quanta that it was left out of as silence', () => {
+        const memory = createRing(8000, 1);
+        const tap = new FakeTap(memory);
+        tap.frame = 4096;
+        for (let n = 0; n < 8; n++) {
+            tap.hear(quantum(128 * n + 1));
+            if (n === 1 || n === 4) tap.frame += 640;
+        }
+        const { samples } = new RingReader(memory).take();
+        expect(samples.length).toBe(8 * 128 + 2 * 640);
+        const places = [0, 255, 256, 895, 896, 1279, 1280, 1919, 1920].map((i) => samples[i]);
+        expect(places).toEqual([1, 256, 0, 0, 257, 640, 0, 0, 641]);
+    });
+
     it('waits for its port, then tells it the frame of its first sample', () => {
         const tap = new FakeTap(null);
         expect(tap.hear(quantum(0))).toBe(true);

@@ -32,13 +32,16 @@ class Tap extends AudioWorkletProcessor {
         if (!this.header && !this.out) return true;
         const length = channels[0] ? channels[0].length : 128;
         if (this.quanta === 0) {
-            this.anchor = currentFrame;
+            this.anchor = this.next = currentFrame;
             if (this.header) {
                 Atomics.store(this.header, 1, currentFrame | 0);
                 Atomics.store(this.header, 2, Math.floor(currentFrame / 4294967296));
             }
         }
         this.quanta++;
+        // A context may leave a node out for some quanta, at its start above all: what follows keeps its place.
+        if (currentFrame > this.next) this.mix([], currentFrame - this.next);
+        this.next = currentFrame + length;
         this.mix(channels, length);
         if (this.quanta % QUANTA === 0) this.flush();
         return true;
@@ -69,5 +72,10 @@ class Tap extends AudioWorkletProcessor {
         }
     }
 }
-registerProcessor('${TAP_NAME}', Tap);
+try {
+    registerProcessor('${TAP_NAME}', Tap);
+} catch (error) {
+    // Another voice of this context was here before.
+    if (error.name !== 'NotSupportedError') throw error;
+}
 `;
