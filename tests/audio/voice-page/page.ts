@@ -17,6 +17,17 @@ export interface ClockPair {
     readonly heard: number;
 }
 
+/** Of the voice's inside, what a test must see. */
+interface Inside {
+    readonly timeline: {
+        readonly first: number;
+        readonly next: number;
+        featureOf(frame: number): Float32Array;
+        sample(time: number, out: Float32Array): void;
+    };
+    readonly run?: { readonly anchor: number };
+}
+
 /** What a test or bench does with a voice in a page. Everything it returns can be serialised. */
 export class Rig {
     public readonly events: [number, string][] = [];
@@ -44,9 +55,12 @@ export class Rig {
         draw();
     }
 
-    public static async createAsync(sampleRate: number): Promise<Rig> {
+    /** @param context - where another rig's voice speaks already; default: a context of its own. */
+    public static async createAsync(
+        sampleRate: number,
+        context: AudioContext = new AudioContext({ sampleRate, latencyHint: 'interactive' }),
+    ): Promise<Rig> {
         const head = decodeHead(new Uint8Array(await (await fetch('head.glb')).arrayBuffer()));
-        const context = new AudioContext({ sampleRate, latencyHint: 'interactive' });
         const voice = await Voice.createAsync({
             frontEnd: head.audio,
             encoder: head.encoderOnnx,
@@ -84,6 +98,33 @@ export class Rig {
         const recorder = await Recorder.createAsync(this.context);
         node.connect(recorder.node);
         return recorder;
+    }
+
+    /** The frames that are known of what is said, from the first that is kept. */
+    public frames(): { first: number; anchor: number; features: number[] } {
+        const { timeline, run } = this.utterance();
+        const features: number[] = [];
+        for (let k = timeline.first; k < timeline.next; k++) features.push(...timeline.featureOf(k));
+        return { first: timeline.first, anchor: run?.anchor ?? 0, features };
+    }
+
+    /** Draws: the mouth that is shown, and the one that belongs to the place that is heard. */
+    public mouth(): { shown: number[]; wanted: number[]; rest: number[]; time: number } {
+        const { voice } = this;
+        // Again where the page was held up between the readings.
+        for (let n = 0, before = -1; n < 50 && voice.currentTime - before > 0.001; n++) {
+            before = voice.currentTime;
+            this.draw();
+        }
+        const wanted = new Float32Array(AUDIO_FEAT_DIM);
+        const time = voice.currentTime;
+        this.utterance().timeline.sample(time, wanted);
+        const { rest } = (this.voice as unknown as { analysis: { rest: Float32Array } }).analysis;
+        return { shown: [...this.out], wanted: [...wanted], rest: [...rest], time };
+    }
+
+    private utterance(): Inside {
+        return (this.voice as unknown as { turns: { utterance: Inside } }).turns.utterance;
     }
 
     public metrics(): VoiceMetrics {
