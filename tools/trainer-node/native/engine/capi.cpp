@@ -5,7 +5,7 @@ using namespace pgs;
 
 extern "C" {
 
-int32_t pgs_abi_version(void) { return 2; }
+int32_t pgs_abi_version(void) { return PGS_ABI_VERSION; }
 int32_t pgs_real_bytes(void) { return int32_t(sizeof(real)); }
 const char* pgs_build_info(void) {
     return "g++ " __VERSION__

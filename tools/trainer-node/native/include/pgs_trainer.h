@@ -2,6 +2,7 @@
  * The training engine's whole C ABI. One header, one library per back end and precision:
  *   libpgs_cpu.so      float32, the product
  *   libpgs_cpu_f64.so  the same source in float64, for the gradient oracle (pgs_real_bytes() == 8)
+ *   libpgs_cuda.so     kernels for NVIDIA GPUs; exports the library functions and the section "GPU" only, as it cannot train yet
  *
  * Status: 0 is success, negative is a PGS_E_* code; pgs_last_error(ctx) then says what, in one line. Functions never throw
  * across the edge, never exit, never call back. All buffers belong to the caller. "real" is float or double, see
@@ -31,10 +32,13 @@ enum {
     PGS_E_BUSY = -2,       /* another call on this context is running */
     PGS_E_MEMORY = -3,     /* allocation failed */
     PGS_E_CANCELLED = -4,  /* pgs_cancel was called */
-    PGS_E_DIVERGED = -5    /* NaN or infinity; the message names tensor and iteration */
+    PGS_E_DIVERGED = -5,   /* NaN or infinity; the message names tensor and iteration */
+    PGS_E_DEVICE = -6,     /* no GPU, no driver, a driver too old, or a GPU that failed */
+    PGS_E_OVERFLOW = -7    /* a view needs more (tile, splat) pairs than there is room for; nothing changed */
 };
 
-PGS_API int32_t pgs_abi_version(void);   /* this header: 2 */
+#define PGS_ABI_VERSION 2
+PGS_API int32_t pgs_abi_version(void);   /* PGS_ABI_VERSION of this header */
 PGS_API int32_t pgs_real_bytes(void);    /* 4 or 8 */
 PGS_API const char* pgs_build_info(void);/* compiler and instruction set, for logs */
 
@@ -128,6 +132,37 @@ PGS_API int32_t pgs_encode_audio(pgs_context* ctx, int32_t first, int32_t count,
 PGS_API int32_t pgs_spatial_features(pgs_context* ctx, int32_t branch, float* out, uint8_t* inside);
 /* Runs n training iterations and writes the mean seconds of each pass as JSON ({"step":0.1,"rasterForward":...}). */
 PGS_API int32_t pgs_bench(pgs_context* ctx, int32_t stage, int32_t branch_mask, int32_t n, char* json, int32_t capacity);
+
+/* ---- GPU: libpgs_cuda.so only ----------------------------------------------------------------------------------------- */
+/**
+ * Says which GPU training would use, or why there is none. Touches no GPU memory; safe without a driver.
+ *
+ * @param text     [capacity] one line, zero-terminated, cut where it does not fit: name, architecture, memory and versions of the
+ *                 first GPU, or the CUDA version that the driver supports and the one that this library was built for.
+ * @return number of usable GPUs, at least 1; PGS_E_DEVICE where there is none, PGS_E_ARGUMENT on a null or empty text.
+ */
+PGS_API int32_t pgs_cuda_device(char* text, int32_t capacity);
+/**
+ * Draws one view of any splats on the GPU and, with v_rgbt, brings the picture's gradient back to them: the kernels of a training
+ * step between pose and Adam, on host arrays. For checks against other implementations; a step keeps its arrays on the GPU.
+ *
+ * Shapes as in pgs_render_splats; sh_degree 0..3, with v_rgbt 0..2. "t" is transmittance, 1 - alpha. Blocks until done.
+ * @param v_rgbt        [H,W,4] gradient of the picture; null: forward only, and every output after out_rgbt's depths stays as it is.
+ * @param v_depth       [H,W] gradient of the expected depth, or null.
+ * @param pair_capacity (tile, splat) pairs to make room for.
+ * @param out_rgbt      [H,W,4] premultiplied colour and transmittance.
+ * @param out_depth     [H,W] expected depth; out_median [H,W]; both null, or neither. v_depth needs them.
+ * @param out_counts    [n] pixels reached (Eq. 5) as floats; out_max [n] largest alpha * T.
+ * @param v_means       [n,3], v_quats [n,4], v_log_scales [n,3], v_logit_opacities [n], v_sh [n,K,3]: gradients.
+ * @param text          [capacity] why it failed, in one line.
+ * @return PGS_OK; PGS_E_ARGUMENT; PGS_E_MEMORY; PGS_E_DEVICE; PGS_E_OVERFLOW where the view needs more pairs: text has the number.
+ */
+PGS_API int32_t pgs_cuda_view(int32_t n, int32_t sh_degree, const float* means, const float* quats, const float* log_scales,
+                              const float* logit_opacities, const float* sh, const double* viewmat, double fx, double fy, double cx,
+                              double cy, int32_t width, int32_t height, const float* v_rgbt, const float* v_depth,
+                              uint32_t pair_capacity, float* out_rgbt, float* out_depth, float* out_median, float* out_counts,
+                              float* out_max, float* v_means, float* v_quats, float* v_log_scales, float* v_logit_opacities,
+                              float* v_sh, char* text, int32_t capacity);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,16 @@
+# Runs one nvcc command and keeps what it says of registers and spills beside the object, as <object>.ptxas.txt, for
+# tests/trainer/cuda-build.test.ts. Shows it where the compile fails. Use: cmake -P ptxas-log.cmake -- <command...>
+set(command)
+math(EXPR last "${CMAKE_ARGC} - 1")
+foreach(i RANGE 4 ${last})
+  list(APPEND command "${CMAKE_ARGV${i}}")
+endforeach()
+list(FIND command "-o" flag)
+math(EXPR at "${flag} + 1")
+list(GET command ${at} object)
+execute_process(COMMAND ${command} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+file(WRITE "${object}.ptxas.txt" "${text}")
+if(NOT status EQUAL 0)
+  message("${text}")
+  message(FATAL_ERROR "nvcc failed")
+endif()
