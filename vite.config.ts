@@ -4,6 +4,9 @@ import { TAP_CODE } from './plugin/audio/analysis/tap-code.js';
 
 const root = import.meta.dirname;
 
+/** What the page and the worker's file both need beside errors, which everybody does. */
+const SHARED = /plugin\/(core\/constants|audio\/(front-end|lip-rest|feature-timeline|samples|analysis\/messages))\.ts$/;
+
 /** Takes comments and indentation out of the shaders that a build carries as text; WGSL here has no other `//`. */
 const leanShaders: Plugin = {
     name: 'lean-shaders',
@@ -50,7 +53,16 @@ const library: UserConfig = {
         rolldownOptions: {
             external: [/^@babylonjs\//, /^onnxruntime-web/, /^@echogarden\//],
             // Vite leaves the white space of ES libraries in; the source map has all of it.
-            output: { minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } } },
+            output: {
+                minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } },
+                // What page and worker share are a few small files; one is smaller after gzip.
+                codeSplitting: {
+                    groups: [
+                        { name: 'errors', test: /plugin\/core\/errors\.ts$/, priority: 1 },
+                        { name: 'shared', test: SHARED },
+                    ],
+                },
+            },
         },
     },
 };

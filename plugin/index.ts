@@ -1,4 +1,5 @@
 export {
+    AUDIO_FEAT_DIM,
     PgsError,
     decodeHead,
     type AudioFrontEnd,
@@ -22,7 +23,6 @@ export type {
     VoiceLatency,
     VoiceMetrics,
 } from './audio/index.js';
-export { LifelikeBehavior, type LifelikeOptions } from './behaviors/index.js';
 export { type ExpressionValues, type FeaturePrecision } from './deformer/index.js';
 export { registerTalkingHead, unregisterTalkingHead } from './loader/index.js';
 export { heatColour, setPinholeCamera } from './splat-material/index.js';

@@ -6,7 +6,10 @@ export const FEATURE_RATE = 16000;
 export const HOP = 160;
 /** Rate of f_a in a clip: one a video frame, 25 a second. */
 export const FEATURE_FPS: number = FEATURE_RATE / (HOP * HOPS_PER_FRAME);
-/** Rate of f_a in a stream: twice that of a clip, since a frame can be shown only when the one after is there, and that is 20 ms sooner. */
+/**
+ * Highest rate of f_a in a stream: twice that of a clip. A frame can be shown only when the one after is there, and that is 20 ms
+ * sooner; where there is time, a stream has {@link FEATURE_FPS} and costs half.
+ */
 export const STREAM_FPS = 50;
 /** Samples under the Hann window of a feature frame: 25 ms. */
 export const FRAME_LENGTH = 400;

@@ -6,8 +6,8 @@ import type { FramePlace, SpokenTimeline } from './spoken-timeline.js';
 
 /** The last frame is held for this long when the next one is late, s; then the lips glide to rest. */
 const HOLD_SECONDS = 0.06;
-/** Frames before the one that is heard that are kept: the clock may go back a little when a device changes. */
-const KEPT_FRAMES = STREAM_FPS;
+/** What was heard up to this long ago is kept, s: the clock may go back a little when a device changes. */
+const KEPT_SECONDS = 1;
 const FIRST_CAPACITY = 256;
 
 /**
@@ -19,6 +19,7 @@ const FIRST_CAPACITY = 256;
 export class LiveTimeline implements SpokenTimeline {
     private readonly rest: Float32Array;
     private readonly limit: number;
+    private readonly fps: number;
     /** Ring of `capacity` frames; frame k lies at k modulo capacity. */
     private features: Float32Array = new Float32Array(FIRST_CAPACITY * AUDIO_FEAT_DIM);
     private energy: Float32Array = new Float32Array(FIRST_CAPACITY);
@@ -30,10 +31,12 @@ export class LiveTimeline implements SpokenTimeline {
     /**
      * @param rest - f_a of silence `[AUDIO_FEAT_DIM]`.
      * @param limitSeconds - sound whose frames are held at most, s.
+     * @param fps - frames a second.
      */
-    public constructor(rest: Float32Array, limitSeconds: number) {
+    public constructor(rest: Float32Array, limitSeconds: number, fps: number = STREAM_FPS) {
+        this.fps = fps;
         this.rest = rest;
-        this.limit = Math.ceil(limitSeconds * STREAM_FPS) + KEPT_FRAMES;
+        this.limit = Math.ceil((limitSeconds + KEPT_SECONDS) * fps);
     }
 
     /** Frames known from the start. */
@@ -43,7 +46,7 @@ export class LiveTimeline implements SpokenTimeline {
 
     /** Time up to which the lips are known, s: the centre of the last frame. */
     public get knownTime(): number {
-        return this.next === 0 ? 0 : (this.next - 0.5) / STREAM_FPS;
+        return this.next === 0 ? 0 : (this.next - 0.5) / this.fps;
     }
 
     /** Length of the sound, s; infinite until {@link finish}. */
@@ -75,12 +78,12 @@ export class LiveTimeline implements SpokenTimeline {
 
     /** Lets go of what was heard long before `time`, s. */
     public forgetBefore(time: number): void {
-        const keep = Math.floor(time * STREAM_FPS) - KEPT_FRAMES;
+        const keep = Math.floor((time - KEPT_SECONDS) * this.fps);
         this.first = Math.max(this.first, Math.min(this.next, keep));
     }
 
     public segmentAt(time: number): FramePlace | null {
-        const position = time * STREAM_FPS - 0.5;
+        const position = time * this.fps - 0.5;
         const frame = Math.floor(position);
         if (frame < this.first || frame + 1 >= this.next || time > this.endTime) return null;
         return { frame, share: position - frame };
@@ -94,7 +97,7 @@ export class LiveTimeline implements SpokenTimeline {
     public sample(time: number, out: Float32Array): void {
         if (this.next === this.first) return out.set(this.rest);
         const last = this.next - 1;
-        const position = Math.min(last, Math.max(this.first, time * STREAM_FPS - 0.5));
+        const position = Math.min(last, Math.max(this.first, time * this.fps - 0.5));
         const k = Math.floor(position);
         const share = position - k;
         const here = this.featureOf(k);
@@ -111,7 +114,7 @@ export class LiveTimeline implements SpokenTimeline {
     }
 
     public energyAt(time: number): number {
-        const frame = Math.floor(time * STREAM_FPS);
+        const frame = Math.floor(time * this.fps);
         return frame >= this.first && frame < this.next ? (this.energy[frame % this.capacity] as number) : 0;
     }
 

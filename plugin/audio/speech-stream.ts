@@ -17,16 +17,13 @@ import { Resampler } from './resampler.js';
 import { RunningLevel } from './running-level.js';
 import { WINDOW_SIZE, windowFrom } from './windows.js';
 
-const HOPS = FEATURE_RATE / HOP / STREAM_FPS;
-/** A video frame is centred 2 hops after its first; a frame of the stream, half as long, 1 hop. */
-const FIRST_HOP = WINDOW_FIRST + HOPS / 2 - HOPS_PER_FRAME / 2;
+/** Feature frames a second. */
+const HOP_RATE = FEATURE_RATE / HOP;
 /** Voiced sound that a stream remembers of its voice, s. */
 const MEMORY_SECONDS = 60;
 /** Speech goes on for this long after the last block that held some, and begins this long before the first, s. */
 const HANG_OVER_SECONDS = 0.2;
 const RUN_IN_SECONDS = 0.06;
-/** Part of the way between rest and speech that the lips go in a frame. */
-const GATE_STEP = 1 / (GLIDE_SECONDS * STREAM_FPS);
 /** Windows encoded in one call. */
 const BATCH = 16;
 
@@ -51,10 +48,11 @@ export function newVoiceMemory(frontEnd: AudioFrontEnd): VoiceMemory {
 }
 
 /**
- * f_a of sound that is still coming, at {@link STREAM_FPS}: frame j is centred at (j + 0.5) / 50 s of the stream and needs the sound
- * up to 95 ms after its centre.
+ * f_a of sound that is still coming: frame j is centred at (j + 0.5) / fps s of the stream and needs the sound up to 95 ms after its
+ * centre.
  *
- * The frames do not depend on how the sound is cut into chunks, to the last bit. Where nobody speaks they glide to rest.
+ * The frames do not depend on how the sound is cut into chunks, to the last bit. Where nobody speaks they glide to rest, and where they
+ * have come there nothing is encoded.
  */
 export class SpeechStream {
     private readonly resampler: Resampler;
@@ -64,6 +62,11 @@ export class SpeechStream {
     private readonly encoder: AudioEncoder;
     private readonly silence: Float32Array;
     private readonly rest: Float32Array;
+    private readonly fps: number;
+    /** Feature frames from one frame to the next. */
+    private readonly hops: number;
+    /** First feature frame of the window of frame 0. A video frame is centred 2 hops after its first, another as its length tells. */
+    private readonly firstHop: number;
     private readonly scaled: Float32Array = new Float32Array(LEVEL_BLOCK);
     private readonly windows: Float32Array = new Float32Array(BATCH * WINDOW_SIZE);
     /** Normalised feature frames `[melCount, MEL_BANDS]` from number `melStart` on. */
@@ -77,14 +80,21 @@ export class SpeechStream {
     private next = 0;
     private gate = 0;
 
-    /** @param rest - f_a of silence `[AUDIO_FEAT_DIM]`. */
+    /**
+     * @param rest - f_a of silence `[AUDIO_FEAT_DIM]`.
+     * @param fps - a whole part of 100, 25 or 50.
+     */
     public constructor(
         inputRate: number,
         frontEnd: AudioFrontEnd,
         encoder: AudioEncoder,
         rest: Float32Array,
         memory: VoiceMemory = newVoiceMemory(frontEnd),
+        fps: number = STREAM_FPS,
     ) {
+        this.fps = fps;
+        this.hops = HOP_RATE / fps;
+        this.firstHop = WINDOW_FIRST + this.hops / 2 - HOPS_PER_FRAME / 2;
         this.resampler = new Resampler(inputRate);
         this.level = memory.level;
         this.level.begin();
@@ -108,13 +118,13 @@ export class SpeechStream {
     public async end(): Promise<StreamFrames> {
         this.take(this.resampler.flush());
         this.append(this.logMel.flush());
-        return this.encode(Math.ceil(this.sampleCount / (FEATURE_RATE / STREAM_FPS)));
+        return this.encode(Math.ceil(this.sampleCount / (FEATURE_RATE / this.fps)));
     }
 
     /** Frames from the start whose windows are complete. */
     private ready(): number {
         const hops = this.melStart + this.melCount;
-        return Math.max(this.next, Math.floor((hops - FIRST_HOP - WINDOW_FRAMES) / HOPS) + 1);
+        return Math.max(this.next, Math.floor((hops - this.firstHop - WINDOW_FRAMES) / this.hops) + 1);
     }
 
     private take(pcm: Float32Array): void {
@@ -154,32 +164,48 @@ export class SpeechStream {
         const features = new Float32Array(count * AUDIO_FEAT_DIM);
         const energy = new Float32Array(count);
         this.next = first + count;
-        for (let done = 0; done < count; done += BATCH) {
-            const batch = Math.min(BATCH, count - done);
-            for (let n = 0; n < batch; n++) {
-                const hop = (first + done + n) * HOPS + FIRST_HOP - this.melStart;
-                const window = this.windows.subarray(n * WINDOW_SIZE, (n + 1) * WINDOW_SIZE);
-                windowFrom(this.mel, this.melCount, hop, window, this.silence);
-            }
-            const out = features.subarray(done * AUDIO_FEAT_DIM, (done + batch) * AUDIO_FEAT_DIM);
-            await this.encoder.encode(this.windows, batch, out);
-        }
-        for (let n = 0; n < count; n++) this.settle(first + n, n, features, energy);
+        const gates = Float32Array.from({ length: count }, (_, n) => this.gateAt(first + n));
+        for (let n = 0; n < count;) n = await this.encodeSome(gates, n, features);
+        for (let n = 0; n < count; n++) this.settle(gates[n] as number, n, features, energy, first + n);
         this.forget();
         return { first, features, energy };
     }
 
+    /** Encodes the next frames that are not at rest, a batch at most. @returns the frame to go on with. */
+    private async encodeSome(gates: Float32Array, from: number, features: Float32Array): Promise<number> {
+        const first = this.next - gates.length;
+        let start = from;
+        while (start < gates.length && gates[start] === 0) start++;
+        let end = start;
+        for (; end < gates.length && end - start < BATCH && gates[end] !== 0; end++) {
+            const hop = (first + end) * this.hops + this.firstHop - this.melStart;
+            const window = this.windows.subarray((end - start) * WINDOW_SIZE, (end - start + 1) * WINDOW_SIZE);
+            windowFrom(this.mel, this.melCount, hop, window, this.silence);
+        }
+        if (end > start) {
+            const out = features.subarray(start * AUDIO_FEAT_DIM, end * AUDIO_FEAT_DIM);
+            await this.encoder.encode(this.windows, end - start, out);
+        }
+        return end;
+    }
+
+    /** How far the lips are from rest, 0..1: they glide in 120 ms to speech and back. */
+    private gateAt(frame: number): number {
+        const step = 1 / (GLIDE_SECONDS * this.fps);
+        this.gate += this.isSpeechAt((frame + 0.5) / this.fps) ? step : -step;
+        this.gate = Math.max(0, Math.min(1, this.gate));
+        return this.gate;
+    }
+
     /** Brings a frame to rest where nobody speaks. */
-    private settle(frame: number, n: number, features: Float32Array, energy: Float32Array): void {
-        const step = this.isSpeechAt((frame + 0.5) / STREAM_FPS) ? GATE_STEP : -GATE_STEP;
-        this.gate = Math.max(0, Math.min(1, this.gate + step));
+    private settle(gate: number, n: number, features: Float32Array, energy: Float32Array, frame: number): void {
         for (let i = 0; i < AUDIO_FEAT_DIM; i++) {
             const rest = this.rest[i] as number;
             const at = n * AUDIO_FEAT_DIM + i;
-            features[at] = rest + this.gate * ((features[at] as number) - rest);
+            features[at] = rest + gate * ((features[at] as number) - rest);
         }
-        const hop = Math.floor(frame * HOPS - this.melStart);
-        energy[n] = hop < this.melCount ? this.gate * energyOf(this.mel, hop * MEL_BANDS) : 0;
+        const hop = Math.floor(frame * this.hops - this.melStart);
+        energy[n] = hop < this.melCount ? gate * energyOf(this.mel, hop * MEL_BANDS) : 0;
     }
 
     private isSpeechAt(time: number): boolean {
@@ -192,7 +218,7 @@ export class SpeechStream {
 
     /** Drops the feature frames that no coming window needs. */
     private forget(): void {
-        const keepFrom = Math.max(0, this.next * HOPS + FIRST_HOP);
+        const keepFrom = Math.max(0, this.next * this.hops + this.firstHop);
         const drop = Math.min(this.melCount, keepFrom - this.melStart);
         if (drop < WINDOW_FRAMES) return;
         this.mel.copyWithin(0, drop * MEL_BANDS, this.melCount * MEL_BANDS);

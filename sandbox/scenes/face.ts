@@ -1,4 +1,5 @@
-import { LifelikeBehavior, type TalkingHeadMesh } from '../../plugin/index.js';
+import { LifelikeBehavior } from '../../plugin/behaviors/index.js';
+import type { TalkingHeadMesh } from '../../plugin/index.js';
 
 /** Length of a blink on demand, ms. */
 const BLINK_MS = 260;

@@ -1,4 +1,5 @@
 import {
+    SimpleObservable,
     TsEncoder,
     Voice,
     initEncoderWeights,
@@ -35,6 +36,7 @@ export class VoiceRig {
         const rig = new VoiceRig(context, await restOf(options.encoder ?? encoder));
         RIGS.add(rig);
         rig.voice = await Voice.createAsync({
+            createObservable: () => new SimpleObservable(),
             frontEnd,
             encoder,
             audioContext: context.asContext(),

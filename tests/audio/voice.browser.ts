@@ -84,7 +84,12 @@ describe.skipIf(executablePath === undefined)('voice in Chromium', () => {
             const { samples, sampleRate } = PgsAudio.decodeWav(bytes(wav));
             const encoder = PgsAudio.TsEncoder.fromOnnx(bytes(onnx));
             const context = new AudioContext();
-            const voice = await PgsAudio.Voice.createAsync({ frontEnd, encoder, audioContext: context });
+            const voice = await PgsAudio.Voice.createAsync({
+                frontEnd,
+                encoder,
+                audioContext: context,
+                createObservable: () => new PgsAudio.SimpleObservable(),
+            });
             const buffer = context.createBuffer(1, samples.length, sampleRate);
             buffer.copyToChannel(samples as Float32Array<ArrayBuffer>, 0);
             const run = { warnings: 0, ends: 0, rows: [] as [number, number][], changed: 0, source: '' };

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import {
     FEATURE_FPS,
+    SimpleObservable,
     TsEncoder,
     Voice,
     analyseClip,
@@ -20,6 +21,7 @@ const clip = babble(16000, 1);
 async function setUp(context = new FakeAudioContext(), options: Partial<VoiceOptions> = {}) {
     const events: string[] = [];
     const voice = await Voice.createAsync({
+        createObservable: () => new SimpleObservable(),
         frontEnd,
         encoder,
         audioContext: context.asContext(),
@@ -244,7 +246,7 @@ describe('voice', () => {
         vi.stubGlobal('AudioContext', function () {
             return own;
         });
-        const voice = await Voice.createAsync({ frontEnd, encoder });
+        const voice = await Voice.createAsync({ frontEnd, encoder, createObservable: () => new SimpleObservable() });
         await voice.play(fakeBuffer(16000, clip));
         voice.dispose();
         vi.unstubAllGlobals();
@@ -292,7 +294,7 @@ describe('voice refuses', () => {
     });
 
     it('a page without WebAudio', async () => {
-        const voice = await Voice.createAsync({ frontEnd, encoder });
+        const voice = await Voice.createAsync({ frontEnd, encoder, createObservable: () => new SimpleObservable() });
         await expect(voice.play(fakeBuffer(16000, clip))).rejects.toMatchObject({ code: 'AUDIO_UNAVAILABLE' });
     });
 

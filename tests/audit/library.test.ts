@@ -17,7 +17,9 @@ const ADDED_LIMITS: Readonly<Record<string, number>> = {
     // Fetched when first asked for.
     'plugin/splat-material/pictures.ts': 11_000,
     'plugin/level-of-detail.ts': 10_300,
-    'plugin/audio/voice/live-sound.ts': 2_900,
+    'plugin/audio/voice/live-sound.ts': 3_400,
+    'plugin/audio/voice/followed-sound.ts': 700,
+    'plugin/audio/voice/load-buffer.ts': 700,
     // Fetched where no worker can be made.
     'plugin/audio/analysis/local-host.ts': 12_400,
     // Imported by pages that want them; onnxruntime-web also by a head whose encoder needs it.
@@ -40,7 +42,7 @@ const NOT_ON_THE_PAGE = [
     /plugin\/(densify|tts|behaviors)\//,
     /plugin\/audio\/(ort\/|resampler|log-mel|power-spectrum|speech-features|speech-stream|encoder|onnx-read)/,
     /plugin\/audio\/analysis\/(analysis-host|local-host|tap-code)/,
-    /plugin\/audio\/voice\/live-sound/,
+    /plugin\/audio\/voice\/(live-sound|followed-sound|load-buffer)/,
 ];
 
 let chunks: Rolldown.OutputChunk[] = [];

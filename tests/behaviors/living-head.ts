@@ -6,7 +6,7 @@ import type { TalkingHeadMesh } from '../../plugin/index.js';
 
 /** Action units of the default avatar. */
 export const AVATAR_UNITS = ['AU01', 'AU04', 'AU05', 'AU06', 'AU07', 'AU45'] as const;
-export const FRAME_MS = 1000 / 60;
+export const FRAME_MS: number = 1000 / 60;
 
 /** A head without splats: an expression, a clock and a scene that only tells when a frame begins. */
 export class LivingHead {

@@ -1,7 +1,6 @@
 import { AUDIO_FEAT_DIM, assertFinite, type AudioFrontEnd } from '../../core/index.js';
 import type { AudioEncoder } from '../encoder.js';
 import { Resampler } from '../resampler.js';
-import { STREAM_FPS } from '../front-end.js';
 import { SpeechStream, type StreamFrames, type VoiceMemory } from '../speech-stream.js';
 import { faultOf, type FromHost, type ToHost } from './messages.js';
 import { readFeed } from './sample-feed.js';
@@ -15,6 +14,7 @@ type Post = (message: FromHost, transfer?: Transferable[]) => void;
 export class HostedStream {
     private readonly id: number;
     private readonly inputRate: number;
+    private readonly fps: number;
     private readonly post: Post;
     private readonly playout: Playout | null;
     private readonly closeFeed: () => void;
@@ -27,9 +27,10 @@ export class HostedStream {
     private isClosed = false;
 
     /** @throws PgsError `AUDIO_FORMAT` - an impossible rate. */
-    public constructor({ stream, sampleRate, outputRate, feed }: Extract<ToHost, { type: 'stream' }>, post: Post) {
+    public constructor({ stream, sampleRate, outputRate, fps, feed }: Extract<ToHost, { type: 'stream' }>, post: Post) {
         this.id = stream;
         this.inputRate = sampleRate;
+        this.fps = fps;
         this.post = post;
         this.playout = outputRate === null ? null : new Playout(sampleRate, outputRate);
         this.work = new Promise((resolve) => (this.begin = resolve));
@@ -44,7 +45,7 @@ export class HostedStream {
 
     /** The voice is there: begins with what has come so far. @throws PgsError `AUDIO_FORMAT` - an impossible rate. */
     public start(frontEnd: AudioFrontEnd, encoder: AudioEncoder, rest: Float32Array, memory: VoiceMemory): void {
-        this.speech = new SpeechStream(this.inputRate, frontEnd, this.guard(encoder, rest), rest, memory);
+        this.speech = new SpeechStream(this.inputRate, frontEnd, this.guard(encoder, rest), rest, memory, this.fps);
         this.begin();
     }
 
@@ -55,7 +56,7 @@ export class HostedStream {
             const [frames, sound] = await this.analyse(speech, samples);
             this.send(
                 frames,
-                this.playout?.release(sound, (frames.first + frames.energy.length - 0.5) / STREAM_FPS) ?? null,
+                this.playout?.release(sound, (frames.first + frames.energy.length - 0.5) / this.fps) ?? null,
             );
         });
     }

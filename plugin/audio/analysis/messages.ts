@@ -30,6 +30,8 @@ export type ToHost =
           readonly sampleRate: number;
           /** Rate at which the sound is wanted back, in step with its frames; null where it is not. */
           readonly outputRate: number | null;
+          /** Frames a second that are wanted. */
+          readonly fps: number;
           readonly feed: StreamFeed;
       }
     | { readonly type: 'pcm'; readonly stream: number; readonly samples: Float32Array }

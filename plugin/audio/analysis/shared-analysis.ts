@@ -74,21 +74,15 @@ async function startInPageAsync(): Promise<SpeechAnalysis> {
 }
 
 async function startWorkerAsync(url: string | URL | undefined): Promise<SpeechAnalysis> {
-    const worker = url === undefined ? await inlineWorkerAsync() : new Worker(url, { name: WORKER_NAME });
+    const worker =
+        url === undefined ? await inlineWorkerAsync() : new Worker(url, { name: WORKER_NAME, type: 'module' });
     const analysis = new SpeechAnalysis(worker, 'worker', () => worker.terminate());
-    // A worker that cannot be loaded says so with an event, and only then; one that runs answers.
-    await new Promise<void>((resolve, reject) => {
-        worker.onerror = (event) => {
-            worker.terminate();
-            reject(new Error(event.message || 'the worker could not be loaded'));
-        };
-        const onReady = (): void => {
-            worker.removeEventListener('message', onReady);
-            resolve();
-        };
-        worker.addEventListener('message', onReady);
-        worker.postMessage({ type: 'hello' });
-    });
+    try {
+        await answerOf(worker);
+    } catch (error) {
+        worker.terminate();
+        throw error;
+    }
     worker.onerror = (event) =>
         analysis.fail(
             new PgsError(
@@ -99,9 +93,23 @@ async function startWorkerAsync(url: string | URL | undefined): Promise<SpeechAn
     return analysis;
 }
 
+/** A worker that cannot be loaded says so with an event, and one that runs answers; what does neither is no worker of ours. */
+async function answerOf(worker: Worker): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const answer = new Promise<void>((resolve, reject) => {
+        worker.onerror = (event) => reject(new Error(event.message || 'the worker could not be loaded'));
+        worker.addEventListener('message', () => resolve(), { once: true });
+        timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_MS} ms`)), ANSWER_MS);
+        worker.postMessage({ type: 'hello' });
+    });
+    await answer.finally(() => clearTimeout(timer));
+}
+
 async function inlineWorkerAsync(): Promise<Worker> {
     const { default: InlineWorker } = await import('./analysis-worker.ts?worker&inline');
     return new InlineWorker({ name: WORKER_NAME });
 }
 
+/** A busy machine takes seconds to start a worker. */
+const ANSWER_MS = 15_000;
 const WORKER_NAME = 'pgstalker audio analysis';

@@ -1,7 +1,7 @@
 import { AUDIO_FEAT_DIM, PgsError, type AudioFrontEnd } from '../../core/index.js';
 import type { AudioEncoder } from '../encoder.js';
 import { FeatureTimeline } from '../feature-timeline.js';
-import { FEATURE_FPS } from '../front-end.js';
+import { FEATURE_FPS, STREAM_FPS } from '../front-end.js';
 import type { StreamFrames } from '../speech-stream.js';
 import { faultOf, type AnalysisPort, type Fault, type FromHost, type StreamFeed, type ToHost } from './messages.js';
 
@@ -24,6 +24,8 @@ export interface StreamSetup {
     readonly sampleRate: number;
     /** Rate at which the sound is wanted back in step with its frames, Hz; null where it is not. */
     readonly outputRate: number | null;
+    /** Frames a second; default {@link STREAM_FPS}. */
+    readonly fps?: number;
     readonly feed: StreamFeed;
 }
 
@@ -130,7 +132,7 @@ export class SpeechAnalysis {
         const stream = this.newId();
         this.streams.set(stream, listener);
         const transfer = setup.feed instanceof MessagePort ? [setup.feed] : [];
-        this.post({ type: 'stream', voice, stream, ...setup }, transfer);
+        this.post({ type: 'stream', voice, stream, fps: STREAM_FPS, ...setup }, transfer);
         return {
             push: (samples) => this.post({ type: 'pcm', stream, samples }, [samples.buffer]),
             end: () => this.post({ type: 'end', stream }),

@@ -24,6 +24,8 @@ export class Lips {
     public energy = 0;
     private readonly rest: Float32Array;
     private readonly shown: Float32Array;
+    /** What the last picture would have shown without a glide. */
+    private readonly wanted: Float32Array;
     private readonly glide: LipGlide;
     private timeline: SpokenTimeline | null = null;
     private time = 0;
@@ -35,6 +37,7 @@ export class Lips {
     public constructor(rest: Float32Array) {
         this.rest = rest;
         this.shown = rest.slice();
+        this.wanted = rest.slice();
         this.glide = new LipGlide(rest);
     }
 
@@ -50,19 +53,20 @@ export class Lips {
     public sample(page: number, timeline: SpokenTimeline | null, time: number, out: Float32Array): boolean {
         const step = time - this.time;
         const isJump = timeline !== this.timeline || step < -JUMP_SECONDS || step > page - this.page + JUMP_SECONDS;
-        if (isJump && !this.isLeaving) this.glide.begin(page, this.shown);
+        if (timeline === null) out.set(this.rest);
+        else timeline.sample(time, out);
+        // From rest to a sound that has not begun there is nothing to glide over, and an earlier glide goes on to its end.
+        if (isJump && !this.isLeaving && differs(out, this.wanted)) this.glide.begin(page, this.shown);
+        this.wanted.set(out);
         this.isLeaving = false;
         this.timeline = timeline;
         this.time = time;
         this.page = page;
-        if (timeline === null) out.set(this.rest);
-        else timeline.sample(time, out);
         this.energy = timeline?.energyAt(time) ?? 0;
         const place = this.glide.isGliding(page) ? null : (timeline?.segmentAt(time) ?? null);
         this.segment = place === null || timeline === null ? null : { timeline, ...place };
         this.glide.apply(page, out);
-        let isChanged = this.isFirst;
-        for (let i = 0; i < out.length && !isChanged; i++) isChanged = out[i] !== this.shown[i];
+        const isChanged = this.isFirst || differs(out, this.shown);
         this.isFirst = false;
         if (isChanged) this.shown.set(out);
         return isChanged;
@@ -73,4 +77,9 @@ export class Lips {
         this.isLeaving = true;
         this.glide.begin(page, this.shown);
     }
+}
+
+function differs(a: Float32Array, b: Float32Array): boolean {
+    for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return true;
+    return false;
 }

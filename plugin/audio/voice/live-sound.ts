@@ -2,6 +2,7 @@ import { PgsError } from '../../core/index.js';
 import type { AnalysedStream, VoiceAnalysis } from '../analysis/speech-analysis.js';
 import { createRing } from '../analysis/sample-ring.js';
 import { TAP_CODE, TAP_NAME } from '../analysis/tap-code.js';
+import { FEATURE_FPS, STREAM_FPS } from '../front-end.js';
 import { LiveTimeline } from '../live-timeline.js';
 import type { OutputLine, SoundOutput } from './sound-output.js';
 import { FADE_SECONDS, MAX_DELAY_SECONDS, type LiveControls, type Transport, type Utterance } from './utterance.js';
@@ -15,6 +16,8 @@ export interface LiveEvents {
 
 /** Sound that the ring holds, s: a worker that is busy for longer loses some. */
 const RING_SECONDS = 2;
+/** From this delay on there is time for a frame at the rate of clips, which costs half, s: it needs 20 ms more of the sound that follows. */
+const ROOMY_SECONDS = 0.14;
 /** Frames that are kept while nobody looks, as in a hidden tab, s. */
 const LIMIT_SECONDS = 30;
 
@@ -155,6 +158,7 @@ export class LiveSound implements Utterance, LiveControls {
     }
 
     private begin(): Run {
+        const fps = this.seconds < ROOMY_SECONDS ? STREAM_FPS : FEATURE_FPS;
         const { context } = this.sound;
         const memory = this.transport === 'shared-memory' ? createRing(context.sampleRate, RING_SECONDS) : null;
         const channel = memory === null ? new MessageChannel() : null;
@@ -164,9 +168,14 @@ export class LiveSound implements Utterance, LiveControls {
             processorOptions: { memory },
         });
         if (channel !== null) tap.port.postMessage({ port: channel.port1 }, [channel.port1]);
-        const timeline = new LiveTimeline(this.analysis.rest, LIMIT_SECONDS);
+        const timeline = new LiveTimeline(this.analysis.rest, LIMIT_SECONDS, fps);
         const stream = this.analysis.openStream(
-            { sampleRate: context.sampleRate, outputRate: null, feed: memory ?? (channel as MessageChannel).port2 },
+            {
+                sampleRate: context.sampleRate,
+                outputRate: null,
+                fps,
+                feed: memory ?? (channel as MessageChannel).port2,
+            },
             {
                 onFrames: (frames, _pcm, anchor) => {
                     run.anchor = anchor / context.sampleRate;
@@ -209,6 +218,20 @@ function unplug(from: AudioNode, to: AudioNode): void {
     } catch (error) {
         if ((error as DOMException).name !== 'InvalidAccessError') throw error;
     }
+}
+
+/** Calls back when the last track of a stream ends. */
+export function endOf(stream: MediaStream): (callback: () => void) => () => void {
+    return (callback) => {
+        const tracks = stream.getAudioTracks();
+        const onEnded = (): void => {
+            if (tracks.every(({ readyState }) => readyState === 'ended')) callback();
+        };
+        for (const track of tracks) track.addEventListener('ended', onEnded);
+        return () => {
+            for (const track of tracks) track.removeEventListener('ended', onEnded);
+        };
+    };
 }
 
 /** Loads the tap's code into the context of an output, once. @throws PgsError `AUDIO_UNAVAILABLE` - the page forbids it. */

@@ -1,5 +1,6 @@
 import { type PgsError } from '../../core/index.js';
 import type { AnalysedStream, VoiceAnalysis } from '../analysis/speech-analysis.js';
+import { FEATURE_FPS } from '../front-end.js';
 import { LiveTimeline } from '../live-timeline.js';
 import type { StreamFrames } from '../speech-stream.js';
 import { MediaClock } from './media-clock.js';
@@ -75,10 +76,10 @@ export class QueuedSound implements Utterance {
         this.sampleRate = options.sampleRate;
         this.reserve = options.reserve;
         this.events = events;
-        this.timeline = new LiveTimeline(analysis.rest, Number.POSITIVE_INFINITY);
+        this.timeline = new LiveTimeline(analysis.rest, Number.POSITIVE_INFINITY, FEATURE_FPS);
         const { sampleRate: outputRate } = sound.context;
         this.stream = analysis.openStream(
-            { sampleRate: options.sampleRate, outputRate, feed: null },
+            { sampleRate: options.sampleRate, outputRate, fps: FEATURE_FPS, feed: null },
             {
                 onFrames: (frames, pcm) => this.take(frames, pcm),
                 onEnded: (duration) => this.complete(duration),

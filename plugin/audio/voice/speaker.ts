@@ -2,7 +2,6 @@ import { PgsError } from '../../core/index.js';
 import type { VoiceAnalysis } from '../analysis/speech-analysis.js';
 import type { FeatureTimeline } from '../feature-timeline.js';
 import { ClipSound } from './clip-sound.js';
-import { FollowedSound } from './followed-sound.js';
 import type * as LiveModule from './live-sound.js';
 import { QueuedSound } from './queued-sound.js';
 import type { KnownSound } from './sound-host.js';
@@ -10,7 +9,7 @@ import type { SoundOutput } from './sound-output.js';
 import type { SpeechChunk, SpeechSource } from './speech-source.js';
 import type { Turns } from './turns.js';
 import type { Utterance } from './utterance.js';
-import { asSpeechError, isAudioBuffer, loadBuffer, pushedSamples, samplesOf, sourceError } from './voice-input.js';
+import { asSpeechError, isAudioBuffer, pushedSamples, samplesOf, sourceError } from './voice-input.js';
 
 /** How long live sound waits for its lips: 160 ms, 100 ms, or a number of ms. */
 export type VoiceLatency = 'balanced' | 'low' | number;
@@ -28,6 +27,8 @@ export interface VoiceSettings {
 /** A live source, and what comes with it. */
 export interface LiveInput {
     readonly node: AudioNode;
+    /** Where the node comes from a stream: it ends with the stream's last track. */
+    readonly stream?: MediaStream;
     /** Starts it; null where it runs already. */
     readonly play: (() => void) | null;
     /** Stops it in the end; null where it is not ours to stop. */
@@ -51,9 +52,9 @@ export class Speaker {
     private readonly settings: VoiceSettings;
     private readonly now: () => number;
     private readonly onFault: (error: PgsError) => void;
-    /** Analysed clips; a buffer is taken to stay as it was. */
     /** What was opened by {@link push}; a speech source fills queues of its own. */
     private pushed: QueuedSound | null = null;
+    /** Analysed clips; a buffer is taken to stay as it was. */
     private readonly timelines: WeakMap<AudioBuffer, FeatureTimeline> = new WeakMap();
 
     /** @param onFault - told what went wrong with sound that goes on. */
@@ -82,11 +83,16 @@ export class Speaker {
     ): Promise<boolean> {
         return this.begin(async (sound, signal) => {
             const known = isKnown(source) ? source : null;
-            const buffer = isAudioBuffer(source)
-                ? source
-                : (known?.buffer ?? (await loadBuffer(sound.context, source as string | URL, signal)));
+            const buffer = isAudioBuffer(source) ? source : (known?.buffer ?? (await load(sound, source, signal)));
             const timeline = await this.timelineOf(buffer, signal, onProgress);
-            return () => this.sayKnown(sound, buffer, timeline, known);
+            const events = { onFinished: () => this.turns.finished(utterance) };
+            let utterance: Utterance;
+            if (known === null) {
+                const { isLooping, rate } = this.settings;
+                return () => (utterance = new ClipSound(sound, buffer, timeline, { isLooping, rate }, events));
+            }
+            const { FollowedSound } = await import('./followed-sound.js');
+            return () => (utterance = new FollowedSound(sound, known, timeline, events));
         });
     }
 
@@ -178,23 +184,8 @@ export class Speaker {
         }
     }
 
-    private sayKnown(
-        sound: SoundOutput,
-        buffer: AudioBuffer,
-        timeline: FeatureTimeline,
-        known: KnownSound | null,
-    ): Utterance {
-        const { isLooping, rate } = this.settings;
-        const events = { onFinished: () => this.turns.finished(utterance) };
-        const utterance: Utterance =
-            known === null
-                ? new ClipSound(sound, buffer, timeline, { isLooping, rate }, events)
-                : new FollowedSound(sound, known, timeline, events);
-        return utterance;
-    }
-
     private sayLive(
-        { LiveSound }: typeof LiveModule,
+        { LiveSound, endOf }: typeof LiveModule,
         sound: SoundOutput,
         input: LiveInput,
         signal: AbortSignal,
@@ -205,7 +196,8 @@ export class Speaker {
             input.stop?.();
             input.release();
         });
-        const unsubscribe = input.onEnded(() => {
+        const onEnded = input.stream === undefined ? input.onEnded : endOf(input.stream);
+        const unsubscribe = onEnded(() => {
             if (this.turns.utterance === live) this.turns.supersede('finished');
         });
         input.play?.();
@@ -279,6 +271,12 @@ export class Speaker {
 /** s. */
 export function delayOf(latency: VoiceLatency): number {
     return typeof latency === 'number' ? latency / 1000 : LATENCY_SECONDS[latency];
+}
+
+/** Fetching is for those who play an address. */
+async function load({ context }: SoundOutput, source: unknown, signal: AbortSignal): Promise<AudioBuffer> {
+    const { loadBuffer } = await import('./load-buffer.js');
+    return loadBuffer(context, source as string | URL, signal);
 }
 
 function isKnown(source: object | string): source is KnownSound {

@@ -1,5 +1,5 @@
 import type { PgsError } from '../../core/index.js';
-import { SimpleObservable, type ObservableLike } from '../observable.js';
+import type { ObservableLike } from '../observable.js';
 import type { SpokenWord } from './speech-source.js';
 import type { VoiceMetrics } from './voice-metrics.js';
 
@@ -8,10 +8,10 @@ export interface VoiceEnd {
     readonly reason: 'finished' | 'stopped' | 'interrupted' | 'replaced' | 'failed';
 }
 
-/** Makes observables; the plugin passes Babylon's. */
+/** Makes observables: the plugin passes Babylon's, others `SimpleObservable`. */
 export type CreateObservable = <T>() => ObservableLike<T>;
 
-/** All that a voice tells. Without {@link CreateObservable} they are plain observables. */
+/** All that a voice tells. */
 export class VoiceEvents {
     /** Told when the sound of something that is said starts. */
     public readonly onStartObservable: ObservableLike<VoiceEvents>;
@@ -28,7 +28,7 @@ export class VoiceEvents {
     /** Told, in words, what the user should know, e.g. that the page may not play sound before a click. */
     public readonly onWarningObservable: ObservableLike<string>;
 
-    protected constructor(create: CreateObservable = <T>() => new SimpleObservable<T>()) {
+    protected constructor(create: CreateObservable) {
         this.onStartObservable = create();
         this.onEndObservable = create();
         this.onWordObservable = create();

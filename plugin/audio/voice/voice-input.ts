@@ -23,37 +23,6 @@ export function isMediaStream(source: unknown): source is MediaStream {
     return typeof (source as Partial<MediaStream> | null)?.getAudioTracks === 'function';
 }
 
-/**
- * Fetches and decodes a sound.
- *
- * @throws PgsError `AUDIO_FORMAT` - the address has none, or one that the browser cannot decode.
- */
-export async function loadBuffer(
-    context: BaseAudioContext,
-    url: string | URL,
-    signal: AbortSignal,
-): Promise<AudioBuffer> {
-    const response = await fetch(url, { signal }).catch((error: unknown) => {
-        signal.throwIfAborted();
-        throw soundError(url, String(error), error);
-    });
-    if (!response.ok) throw soundError(url, `HTTP ${response.status}`);
-    const bytes = await response.arrayBuffer();
-    try {
-        return await context.decodeAudioData(bytes);
-    } catch (error) {
-        throw soundError(url, `${response.headers.get('content-type') ?? 'bytes'} that cannot be decoded`, error);
-    }
-}
-
-function soundError(url: string | URL, got: string, cause?: unknown): PgsError {
-    return new PgsError(
-        'AUDIO_FORMAT',
-        `Voice.play: expected a sound at ${String(url)}, got ${got}. Check the address and that the browser plays the format.`,
-        { cause },
-    );
-}
-
 /** Interleaved or mono samples, as float or 16-bit, to mono float in memory of its own. @throws PgsError `AUDIO_FORMAT` */
 export function pushedSamples(pcm: Float32Array | Int16Array, sampleRate: number, channels: number): Float32Array {
     if (!(pcm instanceof Float32Array || pcm instanceof Int16Array) || !Number.isInteger(channels) || channels < 1) {
@@ -73,20 +42,6 @@ export function pushedSamples(pcm: Float32Array | Int16Array, sampleRate: number
     }
     assertSamples('Voice.push', mono);
     return mono;
-}
-
-/** Calls back when the last track of a stream ends. */
-export function endOf(stream: MediaStream): (callback: () => void) => () => void {
-    return (callback) => {
-        const tracks = stream.getAudioTracks();
-        const onEnded = (): void => {
-            if (tracks.every(({ readyState }) => readyState === 'ended')) callback();
-        };
-        for (const track of tracks) track.addEventListener('ended', onEnded);
-        return () => {
-            for (const track of tracks) track.removeEventListener('ended', onEnded);
-        };
-    };
 }
 
 /** What a speech source threw, as a failure of its. */

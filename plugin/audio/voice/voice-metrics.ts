@@ -1,6 +1,7 @@
 import type { AnalysisPlace } from '../analysis/speech-analysis.js';
 import type { ClockSource } from '../audio-clock.js';
-import type { Transport } from './utterance.js';
+import type { SoundOutput } from './sound-output.js';
+import type { Transport, Utterance } from './utterance.js';
 
 /** What is known about the timing of a voice. Percentiles are over the last {@link SPAN} pictures in which something was heard. */
 export interface VoiceMetrics {
@@ -75,6 +76,37 @@ export class TimingMeter {
     private kept(ring: Float32Array): Float32Array {
         return ring.slice(0, Math.min(SPAN, this.count)).sort();
     }
+}
+
+/** What the turns of a voice know of its timing. */
+interface Timing {
+    readonly sound: SoundOutput | null;
+    readonly utterance: Utterance | null;
+    readonly meter: TimingMeter;
+    readonly underruns: number;
+}
+
+export function metricsOf(
+    { sound, utterance, meter, underruns }: Timing,
+    analysisMs: number,
+    analysis: AnalysisPlace,
+): VoiceMetrics {
+    const outputLatencyMs = 1000 * (meter.outputLatency ?? sound?.clock.outputLatency ?? 0);
+    const delayMs = 1000 * (utterance?.delay ?? 0);
+    const { p50, p95 } = meter.late;
+    return {
+        contextState: sound?.context.state ?? 'none',
+        clockSource: sound?.clock.source ?? 'estimate',
+        outputLatencyMs,
+        delayMs,
+        latencyMs: delayMs + outputLatencyMs,
+        lateMs: { p50: 1000 * p50, p95: 1000 * p95 },
+        headroomMs: 1000 * meter.headroom,
+        underruns,
+        analysisMs,
+        analysis,
+        transport: utterance?.live?.transport ?? 'none',
+    };
 }
 
 function share(sorted: Float32Array, part: number): number {

@@ -10,16 +10,8 @@ import type { SpeechSource } from './speech-source.js';
 import { Turns, type TurnEvents } from './turns.js';
 import { FADE_SECONDS, MAX_DELAY_SECONDS } from './utterance.js';
 import { VoiceEvents, type CreateObservable } from './voice-events.js';
-import {
-    endOf,
-    isAudioBuffer,
-    isAudioNode,
-    isMediaStream,
-    optionError,
-    samplesOf,
-    sourceError,
-} from './voice-input.js';
-import type { VoiceMetrics } from './voice-metrics.js';
+import { isAudioBuffer, isAudioNode, isMediaStream, optionError, samplesOf, sourceError } from './voice-input.js';
+import { metricsOf, type VoiceMetrics } from './voice-metrics.js';
 
 export interface VoiceOptions {
     readonly frontEnd: AudioFrontEnd;
@@ -33,8 +25,7 @@ export interface VoiceOptions {
     readonly workerUrl?: string | URL;
     /** Address of `tap.js`, likewise for audio worklets. */
     readonly tapUrl?: string | URL;
-    /** Makes the observables; the plugin passes Babylon's. Default: plain ones. */
-    readonly createObservable?: CreateObservable;
+    readonly createObservable: CreateObservable;
     /** Page time, ms. Default `performance.now`. */
     readonly now?: () => number;
 }
@@ -157,6 +148,18 @@ export class Voice extends VoiceEvents {
     }
 
     /**
+     * Gives f_a of a moment of a clip without playing it, for still pictures; show it with `head.setAudioFeature`.
+     *
+     * @param time - s.
+     * @param out - `[AUDIO_FEAT_DIM]`, written whole.
+     * @throws PgsError `AUDIO_FORMAT`
+     */
+    public async sampleClip(buffer: AudioBuffer, time: number, out: Float32Array): Promise<void> {
+        await this.prepare(buffer);
+        (await this.speaker.timelineOf(buffer)).sample(time, out);
+    }
+
+    /**
      * Listens to sound of which nothing is known beforehand, and lets it be heard {@link latency} later, when its lips are known. Take
      * it off whatever else it is connected to, or it is heard twice.
      *
@@ -175,7 +178,7 @@ export class Voice extends VoiceEvents {
                 throw sourceError('attach', 'a stream with an audio track', 'none');
             const node = this.speaker.openSound().context.createMediaStreamSource(source);
             const release = (): void => node.disconnect();
-            return this.speaker.listenAsync({ ...LIVE_NODE, node, release, onEnded: endOf(source) });
+            return this.speaker.listenAsync({ ...LIVE_NODE, node, release, stream: source });
         }
         const game = this.resolve('attach', 'an AudioNode, a MediaStream, a sound or a bus', source);
         if (game.kind === 'known') return this.speaker.playAsync(game, undefined);
@@ -350,23 +353,7 @@ export class Voice extends VoiceEvents {
     }
 
     public get metrics(): VoiceMetrics {
-        const { sound, utterance, meter, underruns } = this.turns;
-        const outputLatencyMs = 1000 * (meter.outputLatency ?? sound?.clock.outputLatency ?? 0);
-        const delayMs = 1000 * (utterance?.delay ?? 0);
-        const late = meter.late;
-        return {
-            contextState: sound?.context.state ?? 'none',
-            clockSource: sound?.clock.source ?? 'estimate',
-            outputLatencyMs,
-            delayMs,
-            latencyMs: delayMs + outputLatencyMs,
-            lateMs: { p50: 1000 * late.p50, p95: 1000 * late.p95 },
-            headroomMs: 1000 * meter.headroom,
-            underruns,
-            analysisMs: this.speaker.analysisMs,
-            analysis: this.analysis.place,
-            transport: utterance?.live?.transport ?? 'none',
-        };
+        return metricsOf(this.turns, this.speaker.analysisMs, this.analysis.place);
     }
 
     /**

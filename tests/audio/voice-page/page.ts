@@ -1,4 +1,4 @@
-import { Voice, decodeWav, type VoiceMetrics } from '../../../plugin/audio/index.js';
+import { SimpleObservable, Voice, decodeWav, type VoiceMetrics } from '../../../plugin/audio/index.js';
 import { AUDIO_FEAT_DIM, decodeHead } from '../../../plugin/core/index.js';
 import { Recorder } from './recorder.js';
 
@@ -62,6 +62,7 @@ export class Rig {
     ): Promise<Rig> {
         const head = decodeHead(new Uint8Array(await (await fetch('head.glb')).arrayBuffer()));
         const voice = await Voice.createAsync({
+            createObservable: () => new SimpleObservable(),
             frontEnd: head.audio,
             encoder: head.encoderOnnx,
             audioContext: context,

@@ -1,6 +1,6 @@
-import { TsEncoder } from '../../../plugin/audio/index.js';
+import { FEATURE_FPS, TsEncoder } from '../../../plugin/audio/index.js';
 import { restFeature } from '../../../plugin/audio/rest-feature.js';
-import { SpeechStream } from '../../../plugin/audio/speech-stream.js';
+import { SpeechStream, newVoiceMemory } from '../../../plugin/audio/speech-stream.js';
 import type { HeadAsset } from '../../../plugin/core/index.js';
 import { interleaveAsync } from '../frame/interleave.js';
 import { median } from '../frame/statistics.js';
@@ -79,7 +79,7 @@ async function analysisCostAsync(head: HeadAsset, speech: Speech): Promise<numbe
     const sound = atRate(speech.samples.subarray(0, 20 * speech.sampleRate), speech.sampleRate, 48_000);
     let cost = Number.NaN;
     for (let pass = 0; pass < 3; pass++) {
-        const stream = new SpeechStream(48_000, head.audio, encoder, rest);
+        const stream = new SpeechStream(48_000, head.audio, encoder, rest, newVoiceMemory(head.audio), FEATURE_FPS);
         const before = process.cpuUsage();
         for (let at = 0; at < sound.length; at += TAP_SAMPLES) await stream.push(sound.subarray(at, at + TAP_SAMPLES));
         const { user, system } = process.cpuUsage(before);

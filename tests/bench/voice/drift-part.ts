@@ -1,4 +1,4 @@
-import { Voice } from '../../../plugin/audio/index.js';
+import { SimpleObservable, Voice } from '../../../plugin/audio/index.js';
 import { AUDIO_FEAT_DIM, type HeadAsset } from '../../../plugin/core/index.js';
 import { fakeBuffer } from '../../audio/fake-audio-context.js';
 import { apertureOf } from './aperture.js';
@@ -40,6 +40,7 @@ export async function measureDriftAsync(
     const world = new SimulatedAudio(SAMPLE_RATE, 17);
     const { context } = world;
     const voice = await Voice.createAsync({
+        createObservable: () => new SimpleObservable(),
         frontEnd: head.audio,
         encoder: head.encoderOnnx,
         audioContext: context.asContext(),

@@ -1,6 +1,6 @@
-import { TsEncoder, type VoiceLatency, type VoiceMetrics } from '../../../plugin/audio/index.js';
+import { FEATURE_FPS, TsEncoder, type VoiceLatency, type VoiceMetrics } from '../../../plugin/audio/index.js';
 import { restFeature } from '../../../plugin/audio/rest-feature.js';
-import { SpeechStream } from '../../../plugin/audio/speech-stream.js';
+import { SpeechStream, newVoiceMemory } from '../../../plugin/audio/speech-stream.js';
 import type { HeadAsset } from '../../../plugin/core/index.js';
 import { quantile } from '../frame/statistics.js';
 import { aperturesOf } from './aperture.js';
@@ -49,8 +49,6 @@ const SEGMENT_MS = 1000;
 const HOP_MS = 500;
 /** A segment counts when the mouth of what is heard moves in it at least this much, as a share of how much it moves in all. */
 const LEAST_MOVEMENT = 0.3;
-/** Frames a second of the streaming analysis; frame j is centred at (j + 0.5) / 50 s. */
-const STREAM_FPS = 50;
 /** Time between two frames of a display, ms. */
 const DISPLAY_MS = 1000 / 60;
 
@@ -133,14 +131,21 @@ export function segmentErrors(shown: Curve, heard: Curve): { errors: number[]; c
 export async function analysisErrorAsync(head: HeadAsset, { speech, offline, aperture }: KnownSpeech): Promise<number> {
     const encoder = TsEncoder.fromOnnx(head.encoderOnnx);
     const rest = await restFeature(head.audio, encoder);
-    const stream = new SpeechStream(speech.sampleRate, head.audio, encoder, rest);
+    const stream = new SpeechStream(
+        speech.sampleRate,
+        head.audio,
+        encoder,
+        rest,
+        newVoiceMemory(head.audio),
+        FEATURE_FPS,
+    );
     const parts = [await stream.push(speech.samples), await stream.end()];
     const mouth = parts.flatMap(({ features }) => [...aperturesOf(aperture, features)]);
     const curveOf = (values: ArrayLike<number>, fps: number): Curve => {
         const times = Float64Array.from(values, (_, k) => (1000 * (k + 0.5)) / fps);
         return curveThrough(times, values, 0, Math.floor((times.at(-1) as number) / STEP_MS));
     };
-    const { errors } = segmentErrors(curveOf(mouth, STREAM_FPS), curveOf(offline, OFFLINE_FPS));
+    const { errors } = segmentErrors(curveOf(mouth, FEATURE_FPS), curveOf(offline, OFFLINE_FPS));
     return quantile(errors.map(Math.abs), 0.95);
 }
 
