@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** `npm run build:native`: configures and builds the training library, Release, into native/build. */
+/**
+ * `npm run build:native`: configures and builds the training libraries, Release, into native/build. The GPU library is built where
+ * CMake finds nvcc; where it does not, it says so and builds the others.
+ */
 const source = resolve(dirname(fileURLToPath(import.meta.url)), '../native');
 const build = resolve(source, 'build');
 
