@@ -44,6 +44,12 @@ interface SceneReport {
     readonly distances: Readonly<Record<string, number>>;
 }
 
+/** Claims that hold: faults provoked in the emulator and found; calls refused. */
+interface Checks {
+    readonly machine: Readonly<Record<string, boolean>>;
+    readonly refusals: Readonly<Record<string, boolean>>;
+}
+
 const SCENES = [
     'no splats, 33x17',
     'one splat, 40x24',
@@ -62,7 +68,7 @@ const SCENES = [
 const OVERFLOWING = 'too many pairs, 90x70';
 
 describe.skipIf(program === undefined)('the CUDA kernels under the emulator (needs `npm run build:native`)', () => {
-    let machine: Readonly<Record<string, boolean>> = {};
+    let checks: Checks = { machine: {}, refusals: {} };
     const reports = new Map<string, SceneReport>();
     const report = (name: string): SceneReport => {
         const found = reports.get(name);
@@ -73,15 +79,20 @@ describe.skipIf(program === undefined)('the CUDA kernels under the emulator (nee
     beforeAll(async () => {
         const { stdout } = await promisify(execFile)(program ?? '', { timeout: 110_000 });
         for (const line of stdout.trim().split('\n')) {
-            const parsed = JSON.parse(line) as SceneReport | { readonly machine: Record<string, boolean> };
-            if ('machine' in parsed) machine = parsed.machine;
+            const parsed = JSON.parse(line) as SceneReport | Checks;
+            if ('machine' in parsed) checks = parsed;
             else reports.set(parsed.scene, parsed);
         }
     });
 
     it('run on an emulator that finds the faults it is there to find', () => {
-        expect(Object.keys(machine).length).toBeGreaterThanOrEqual(10);
-        expect(Object.entries(machine).filter(([, found]) => !found)).toEqual([]);
+        expect(Object.keys(checks.machine).length).toBeGreaterThanOrEqual(10);
+        expect(Object.entries(checks.machine).filter(([, found]) => !found)).toEqual([]);
+    });
+
+    it('refuse calls that make no sense, with a reason, before they touch anything', () => {
+        expect(Object.keys(checks.refusals)).toHaveLength(6);
+        expect(Object.entries(checks.refusals).filter(([, refused]) => !refused)).toEqual([]);
     });
 
     it('were given every scene', () => expect([...reports.keys()]).toEqual([...SCENES, OVERFLOWING]));
