@@ -48,6 +48,9 @@ interface SceneReport {
 interface Checks {
     readonly machine: Readonly<Record<string, boolean>>;
     readonly refusals: Readonly<Record<string, boolean>>;
+    /** Samples within rounding of ALPHA_MIN, and those whose sub-tile the mask left out. */
+    readonly maskSamples: number;
+    readonly maskMisses: number;
 }
 
 const SCENES = [
@@ -68,7 +71,7 @@ const SCENES = [
 const OVERFLOWING = 'too many pairs, 90x70';
 
 describe.skipIf(program === undefined)('the CUDA kernels under the emulator (needs `npm run build:native`)', () => {
-    let checks: Checks = { machine: {}, refusals: {} };
+    let checks: Checks = { machine: {}, refusals: {}, maskSamples: 0, maskMisses: 0 };
     const reports = new Map<string, SceneReport>();
     const report = (name: string): SceneReport => {
         const found = reports.get(name);
@@ -93,6 +96,11 @@ describe.skipIf(program === undefined)('the CUDA kernels under the emulator (nee
     it('refuse calls that make no sense, with a reason, before they touch anything', () => {
         expect(Object.keys(checks.refusals)).toHaveLength(6);
         expect(Object.entries(checks.refusals).filter(([, refused]) => !refused)).toEqual([]);
+    });
+
+    it('miss no sample on the border of a footprint, seed 31', () => {
+        expect(checks.maskSamples).toBeGreaterThan(100_000);
+        expect(checks.maskMisses).toBe(0);
     });
 
     it('were given every scene', () => expect([...reports.keys()]).toEqual([...SCENES, OVERFLOWING]));

@@ -11,7 +11,8 @@ namespace pgs {
 constexpr int SUB_TILE_WIDTH = 8, SUB_TILE_HEIGHT = 4, SUB_TILES = 8;
 /*
  * Added to the distance^2 (at most 11) that decides a sub-tile's bit: rounding must never hide a sample from its warp, as the
- * sample's own test is the exact one. 1e-3 is 100 times the rounding and moves an edge by less than 0.02 px of a 100-px splat.
+ * sample's own test is the exact one. Measured: of 200 000 samples on the border of a footprint, 0 hides 2316, 1e-4 hides 4, 1e-3
+ * none. It widens the reach of all but the faintest splats by less than one part in 2000.
  */
 #define PGS_SUB_TILE_SLACK 1e-3
 

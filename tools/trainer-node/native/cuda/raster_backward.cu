@@ -49,7 +49,7 @@ __device__ __forceinline__ PixelState open_pixel(const BinArrays& bins, const Ra
         s.behind += (raster.depth[at] - (first ? 0.0f : raster.depth_checkpoints[checkpoint])) * s.v_depth;
     }
     s.done = before.w < 0.0f || x >= raster.width || y >= raster.height;
-    s.trans = before.w < 0.0f ? -before.w : before.w;
+    s.trans = before.w; /* of a full pixel nobody asks */
     return s;
 }
 

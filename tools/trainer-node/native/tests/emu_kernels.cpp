@@ -8,6 +8,7 @@
 #include "../cuda/view.h"
 #include "../include/pgs_trainer.h"
 #include "emu_machine.h"
+#include "emu_masks.h"
 #include "emu_scenes.h"
 
 using namespace pgs;
@@ -282,7 +283,9 @@ void report(const Scene& scene) {
 }  // namespace
 
 int main() {
-    std::printf("{\"machine\":%s,\"refusals\":%s}\n", provoke_machine().c_str(), refuse_calls().c_str());
+    const MaskCount masks = count_mask_misses();
+    std::printf("{\"machine\":%s,\"refusals\":%s,\"maskSamples\":%zu,\"maskMisses\":%zu}\n", provoke_machine().c_str(),
+                refuse_calls().c_str(), masks.samples, masks.missed);
     std::fflush(stdout);
     for (const Scene& scene : all_scenes()) report(scene);
     return 0;
