@@ -32,7 +32,8 @@ async function bundle(): Promise<string> {
         configFile: false,
         publicDir: false,
         logLevel: 'error',
-        build: { write: false, lib, minify: false },
+        // Loaded on demand only, and 14 MB where it is bundled.
+        build: { write: false, lib, minify: false, rolldownOptions: { external: [/^onnxruntime-web/] } },
     });
     const outputs = (Array.isArray(built) ? built : [built]) as { output: { code?: string }[] }[];
     return outputs[0]?.output[0]?.code ?? '';
