@@ -6,6 +6,8 @@ import type { FramePlace, SpokenTimeline } from './spoken-timeline.js';
 
 /** The last frame is held for this long when the next one is late, s; then the lips glide to rest. */
 const HOLD_SECONDS = 0.06;
+/** Into its first frame a stream glides in this time, s: after an interruption the lips come to rest before they open for what follows. */
+const RUN_IN_SECONDS = 0.06;
 /** What was heard up to this long ago is kept, s: the clock may go back a little when a device changes. */
 const KEPT_SECONDS = 1;
 const FIRST_CAPACITY = 256;
@@ -13,7 +15,7 @@ const FIRST_CAPACITY = 256;
 /**
  * f_a of sound that is still coming: frames are added at its end and forgotten at its beginning.
  *
- * Before the first frame and after the last one the lips glide from and to rest, over 120 ms. Memory grows with the frames between
+ * Before the first frame the lips glide from rest, over 60 ms, and after the last one to it, over 120. Memory grows with the frames between
  * what is heard and what is known, up to a limit; beyond it the oldest go.
  */
 export class LiveTimeline implements SpokenTimeline {
@@ -104,7 +106,7 @@ export class LiveTimeline implements SpokenTimeline {
         const there = this.featureOf(Math.min(k + 1, last));
         const isFinished = this.endTime < Number.POSITIVE_INFINITY;
         const late = isFinished ? time - this.endTime : time - this.knownTime - HOLD_SECONDS;
-        const speech = 1 - smooth(Math.max(0, -time, late) / GLIDE_SECONDS);
+        const speech = 1 - smooth(Math.max(-time / RUN_IN_SECONDS, late / GLIDE_SECONDS));
         for (let i = 0; i < AUDIO_FEAT_DIM; i++) {
             const before = here[i] as number;
             const spoken = before + share * ((there[i] as number) - before);

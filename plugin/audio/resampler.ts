@@ -8,6 +8,8 @@ const HALF_ZERO_CROSSINGS = 32;
 const CUTOFF = 0.92;
 /** Kaiser shape: about 80 dB of stop-band. */
 const KAISER_BETA = 8;
+/** Outputs that are computed together. */
+const BLOCK = 4;
 /** Most phases of the polyphase table; every rate in use needs far fewer (44.1 kHz: 160, 11.025 kHz: 640). */
 const MAX_PHASES = 2048;
 
@@ -37,6 +39,9 @@ export class Resampler {
     private base = 0;
     private phase = 0;
     private output: Float32Array = new Float32Array(0);
+    /** Of a block of outputs: where the weights of each begin, and the input samples that they weigh. */
+    private readonly rows: Int32Array = new Int32Array(BLOCK);
+    private readonly firsts: Int32Array = new Int32Array(BLOCK);
 
     /** @throws PgsError `AUDIO_FORMAT` - a rate outside 8..192 kHz, or two so odd that they have no small ratio. */
     public constructor(inputRate: number, outputRate: number = FEATURE_RATE) {
@@ -57,8 +62,7 @@ export class Resampler {
         // Cut-off in cycles per input sample, times two: the scale of the sinc.
         const bandwidth = CUTOFF * Math.min(1, outputRate / inputRate);
         const halfWidth = HALF_ZERO_CROSSINGS / bandwidth;
-        // Even, so that the taps come in fours.
-        this.half = 2 * Math.ceil(halfWidth / 2);
+        this.half = Math.ceil(halfWidth);
         this.table = this.isIdentity ? new Float64Array(0) : kernelTable(this.phases, this.half, bandwidth, halfWidth);
         this.reset();
     }
@@ -115,31 +119,61 @@ export class Resampler {
     }
 
     private emit(): Float32Array {
-        const { held, table, phases, step, half } = this;
-        const taps = 2 * half;
+        const { phases, step, half, rows, firsts } = this;
         const end = this.heldStart + this.heldCount;
         const most = Math.max(0, Math.ceil(((end - this.base) * phases) / step));
-        if (most > this.output.length) this.output = new Float32Array(2 * most);
+        if (most + BLOCK > this.output.length) this.output = new Float32Array(2 * most + BLOCK);
         let count = 0;
         while (this.base + half < end) {
-            const row = this.phase * taps;
-            const first = this.base - half + 1 - this.heldStart;
-            let [a, b, c, d] = [0, 0, 0, 0];
-            // One fixed order of summation, whatever the chunking: this is what makes the output bit-identical. Four sums at a time
-            // do not wait for one another.
-            for (let j = 0; j < taps; j += 4) {
-                a += (table[row + j] as number) * (held[first + j] as number);
-                b += (table[row + j + 1] as number) * (held[first + j + 1] as number);
-                c += (table[row + j + 2] as number) * (held[first + j + 2] as number);
-                d += (table[row + j + 3] as number) * (held[first + j + 3] as number);
+            let n = 0;
+            for (; n < BLOCK && this.base + half < end; n++) {
+                rows[n] = this.phase * 2 * half;
+                firsts[n] = this.base - half + 1 - this.heldStart;
+                this.phase += step;
+                const whole = Math.floor(this.phase / phases);
+                this.base += whole;
+                this.phase -= whole * phases;
             }
-            this.output[count++] = a + b + (c + d);
-            this.phase += step;
-            const whole = Math.floor(this.phase / phases);
-            this.base += whole;
-            this.phase -= whole * phases;
+            this.sumBlock(n, count);
+            count += n;
         }
         return this.output.subarray(0, count);
+    }
+
+    /**
+     * Four outputs at a time, whose sums do not wait for one another. Each is one sum in one order, whatever the chunking: this is what
+     * makes the output bit-identical. Where fewer are to be had, the rest of the block is computed on what there is and dropped.
+     */
+    private sumBlock(n: number, at: number): void {
+        const { held, table, output, rows, firsts } = this;
+        const taps = 2 * this.half;
+        for (let k = n; k < BLOCK; k++) {
+            rows[k] = rows[0] as number;
+            firsts[k] = firsts[0] as number;
+        }
+        const [f0, f1, f2, f3] = firsts as unknown as [number, number, number, number];
+        const [r0, r1, r2, r3] = rows as unknown as [number, number, number, number];
+        let [a, b, c, d] = [0, 0, 0, 0];
+        if (this.phases === 1) {
+            for (let j = 0; j < taps; j++) {
+                const weight = table[j] as number;
+                a += weight * (held[f0 + j] as number);
+                b += weight * (held[f1 + j] as number);
+                c += weight * (held[f2 + j] as number);
+                d += weight * (held[f3 + j] as number);
+            }
+        } else {
+            for (let j = 0; j < taps; j++) {
+                a += (table[r0 + j] as number) * (held[f0 + j] as number);
+                b += (table[r1 + j] as number) * (held[f1 + j] as number);
+                c += (table[r2 + j] as number) * (held[f2 + j] as number);
+                d += (table[r3 + j] as number) * (held[f3 + j] as number);
+            }
+        }
+        output[at] = a;
+        output[at + 1] = b;
+        output[at + 2] = c;
+        output[at + 3] = d;
     }
 }
 

@@ -49,6 +49,8 @@ export class RunningLevel {
     private readonly meter: BlockMeter = new BlockMeter();
     private readonly levels: Float64Array = new Float64Array(BINS);
     private readonly floors: Float64Array = new Float64Array(BINS);
+    /** Power of each bin. */
+    private readonly powers: Float64Array = Float64Array.from({ length: BINS }, (_, i) => 10 ** ((i + LOWEST_DB) / 10));
     private audibleBlocks = 0;
     private gainDb = 0;
 
@@ -85,7 +87,7 @@ export class RunningLevel {
             remember(this.levels, bin, LEVEL_SECONDS);
             this.audibleBlocks++;
         }
-        const level = levelDb(this.levels);
+        const level = levelDb(this.levels, this.powers);
         const floor = quantileDb(this.floors, FLOOR_SHARE);
         const hasSpeech = level - floor >= LEAST_RANGE_DB;
         const least = Math.max(level - PAUSE_DB, floor + NOISE_DB);
@@ -116,7 +118,7 @@ function remember(histogram: Float64Array, bin: number, seconds: number): void {
 }
 
 /** Mean power of the active blocks, dB, as `speechGain` defines them; -Infinity where there are none. */
-function levelDb(histogram: Float64Array): number {
+function levelDb(histogram: Float64Array, powers: Float64Array): number {
     const end = Math.min(BINS, quantileDb(histogram, LOUD_SHARE) + OUTLIER_DB - LOWEST_DB + 1);
     let gate = 0;
     let level = 0;
@@ -124,7 +126,7 @@ function levelDb(histogram: Float64Array): number {
         let sum = 0;
         let count = 0;
         for (let i = 0; i < end; i++) {
-            const power = 10 ** ((i + LOWEST_DB) / 10);
+            const power = powers[i] as number;
             if (power < gate) continue;
             sum += power * (histogram[i] as number);
             count += histogram[i] as number;

@@ -58,15 +58,15 @@ describe('live timeline', () => {
         const timeline = new LiveTimeline(rest, 10);
         timeline.append({ ...frames(0, 50), features: new Float32Array(50 * AUDIO_FEAT_DIM).fill(1) });
         timeline.finish(1);
-        expect(at(timeline, -0.12)).toBe(-1);
-        expect(at(timeline, -0.06)).toBeCloseTo(0, 5);
+        expect(at(timeline, -0.06)).toBe(-1);
+        expect(at(timeline, -0.03)).toBeCloseTo(0, 5);
         expect(at(timeline, 0.995)).toBe(1);
         expect(at(timeline, 1.06)).toBeCloseTo(0, 5);
         expect(at(timeline, 1.12)).toBe(-1);
         expect(timeline.segmentAt(1.001)).toBeNull();
         let last = at(timeline, -0.2);
         for (let time = -0.2; time < 1.3; time += 0.004) {
-            expect(Math.abs(at(timeline, time) - last)).toBeLessThan(0.11);
+            expect(Math.abs(at(timeline, time) - last)).toBeLessThan(0.21);
             last = at(timeline, time);
         }
     });

@@ -66,8 +66,8 @@ export class RingReader {
     }
 }
 
-/** Samples between the reader's oldest and the writer, as a distance kept when the ring overruns. */
-const MARGIN = 1024;
+/** Samples between the reader's oldest and the writer, as a distance kept when the ring overruns: two of the longest pieces that the tap writes. */
+const MARGIN = 4096;
 /** Where a worker cannot wait for memory (Firefox before 145), it looks this often, ms. */
 const POLL_MS = 8;
 

@@ -2,19 +2,19 @@
 export const TAP_NAME = 'pgstalker-tap';
 
 /**
- * The tap: an audio worklet that hands on what flows into it as mono, four quanta (11 ms) at a time.
+ * The tap: an audio worklet that hands on what flows into it as mono, some quanta (of 128 samples) at a time.
  *
  * It is text, because a worklet module must have an address of its own, and bundlers differ in what they make of one in a library;
  * text can be made into a Blob anywhere. It mixes down and copies, nothing else, and depends on nothing.
  *
- * Option `memory`: a ring of `sample-ring.ts`. Without it, it waits for a message `{port}`, a MessagePort to the analysis, which is told
+ * Options `quanta`: how many at a time; `memory`: a ring of `sample-ring.ts`. Without it, it waits for a message `{port}`, a MessagePort to the analysis, which is told
  * `{frame, samples}`. Any other message ends it.
  */
 export const TAP_CODE: string = `
-const QUANTA = 4;
 class Tap extends AudioWorkletProcessor {
-    constructor({ processorOptions: { memory } }) {
+    constructor({ processorOptions: { memory, quanta } }) {
         super();
+        this.batch = quanta;
         this.port.onmessage = ({ data }) => {
             if (data.port) this.out = data.port;
             else this.isOver = true;
@@ -43,25 +43,32 @@ class Tap extends AudioWorkletProcessor {
         if (currentFrame > this.next) this.mix([], currentFrame - this.next);
         this.next = currentFrame + length;
         this.mix(channels, length);
-        if (this.quanta % QUANTA === 0) this.flush();
+        if (this.quanta % this.batch === 0) this.flush();
         return true;
     }
     mix(channels, length) {
         if (this.count + length > this.held.length) {
-            const grown = new Float32Array(Math.max(QUANTA * length, this.count + length));
+            const grown = new Float32Array(Math.max(this.batch * length, this.count + length));
             grown.set(this.held.subarray(0, this.count));
             this.held = grown;
         }
-        for (let i = 0; i < length; i++) {
+        const { held, count } = this;
+        if (channels.length === 1) held.set(channels[0], count);
+        else if (channels.length === 0) held.fill(0, count, count + length);
+        else for (let i = 0; i < length; i++) {
             let sum = 0;
-            for (const channel of channels) sum += channel[i];
-            this.held[this.count++] = channels.length > 1 ? sum / channels.length : sum;
+            for (let c = 0; c < channels.length; c++) sum += channels[c][i];
+            held[count + i] = sum / channels.length;
         }
+        this.count = count + length;
     }
     flush() {
         if (this.header) {
             const written = Atomics.load(this.header, 0);
-            for (let i = 0; i < this.count; i++) this.ring[((written + i) >>> 0) % this.ring.length] = this.held[i];
+            const at = (written >>> 0) % this.ring.length;
+            const first = Math.min(this.count, this.ring.length - at);
+            this.ring.set(this.held.subarray(0, first), at);
+            this.ring.set(this.held.subarray(first, this.count), 0);
             Atomics.store(this.header, 0, (written + this.count) | 0);
             Atomics.notify(this.header, 0);
             this.count = 0;
