@@ -109,7 +109,7 @@ interface Step {
     readonly packed: PackedLayer | null;
 }
 
-/** A layer's parameters in the order in which `multiply` reads them: blocks of four rows, input by input, in double. */
+/** A layer's parameters in the order in which `multiply` reads them: blocks of eight rows, input by input, in double. */
 interface PackedLayer {
     readonly weight: Float64Array;
     readonly bias: Float64Array;
@@ -120,17 +120,17 @@ interface PackedLayer {
 function pack({ weight, bias }: { weight: Float32Array; bias: Float32Array }): PackedLayer {
     const rows = bias.length;
     const length = weight.length / rows;
-    const blocks = Math.ceil(rows / 4);
-    const packed = { weight: new Float64Array(4 * blocks * length), bias: new Float64Array(4 * blocks), rows, length };
+    const blocks = Math.ceil(rows / 8);
+    const packed = { weight: new Float64Array(8 * blocks * length), bias: new Float64Array(8 * blocks), rows, length };
     packed.bias.set(bias);
     for (let o = 0; o < rows; o++) {
-        const block = 4 * length * (o >> 2) + (o & 3);
-        for (let i = 0; i < length; i++) packed.weight[block + 4 * i] = weight[o * length + i] as number;
+        const block = 8 * length * (o >> 3) + (o & 7);
+        for (let i = 0; i < length; i++) packed.weight[block + 8 * i] = weight[o * length + i] as number;
     }
     return packed;
 }
 
-/** back[o * stride + offset] = bias[o] + weight[o] . patch; four rows share each load of the patch. */
+/** back[o * stride + offset] = bias[o] + weight[o] . patch; eight rows share each load of the patch. */
 function multiply(
     { weight, bias, rows, length }: PackedLayer,
     patch: Float64Array,
@@ -138,23 +138,28 @@ function multiply(
     offset: number,
     stride: number,
 ): void {
-    for (let o = 0, w = 0; o < rows; o += 4) {
+    for (let o = 0, w = 0; o < rows; o += 8) {
         let a = bias[o] as number;
         let b = bias[o + 1] as number;
         let c = bias[o + 2] as number;
         let d = bias[o + 3] as number;
-        for (let i = 0; i < length; i++, w += 4) {
+        let e = bias[o + 4] as number;
+        let f = bias[o + 5] as number;
+        let g = bias[o + 6] as number;
+        let h = bias[o + 7] as number;
+        for (let i = 0; i < length; i++, w += 8) {
             const x = patch[i] as number;
             a += x * (weight[w] as number);
             b += x * (weight[w + 1] as number);
             c += x * (weight[w + 2] as number);
             d += x * (weight[w + 3] as number);
+            e += x * (weight[w + 4] as number);
+            f += x * (weight[w + 5] as number);
+            g += x * (weight[w + 6] as number);
+            h += x * (weight[w + 7] as number);
         }
-        const at = o * stride + offset;
-        back[at] = a;
-        if (o + 1 < rows) back[at + stride] = b;
-        if (o + 2 < rows) back[at + 2 * stride] = c;
-        if (o + 3 < rows) back[at + 3 * stride] = d;
+        const sums = [a, b, c, d, e, f, g, h];
+        for (let k = 0; k < 8 && o + k < rows; k++) back[(o + k) * stride + offset] = sums[k] as number;
     }
 }
 

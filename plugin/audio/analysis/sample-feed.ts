@@ -16,9 +16,6 @@ interface TapMessage {
     readonly samples: Float32Array;
 }
 
-/** A ring is looked at this often even where nothing wakes the reader, ms: then it sees that it was closed. */
-const LOOK_MS = 500;
-
 /** Reads a feed until closed. @returns what closes it. */
 export function readFeed(feed: MessagePort | SharedArrayBuffer, take: (fed: FedSamples) => void): () => void {
     if (feed instanceof MessagePort) {
@@ -32,11 +29,12 @@ export function readFeed(feed: MessagePort | SharedArrayBuffer, take: (fed: FedS
         while (isOpen) {
             const { samples, lost } = reader.take();
             if (samples.length > 0) take({ samples, lost, anchor: reader.anchor });
-            await reader.waitAsync(LOOK_MS);
+            await reader.waitAsync();
         }
     };
     void loop();
     return () => {
         isOpen = false;
+        reader.wake();
     };
 }

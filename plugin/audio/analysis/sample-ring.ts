@@ -52,17 +52,25 @@ export class RingReader {
         // The writer may be a block further by now; the oldest samples that it could be writing over are given up as well.
         const isOverrun = count > length - MARGIN;
         const kept = isOverrun ? Math.min(count, length - MARGIN) : count;
-        for (let i = count - kept; i < count; i++) out[i] = this.samples[((this.read + i) >>> 0) % length] as number;
+        const at = ((this.read + count - kept) >>> 0) % length;
+        const first = Math.min(kept, length - at);
+        out.set(this.samples.subarray(at, at + first), count - kept);
+        out.set(this.samples.subarray(0, kept - first), count - kept + first);
         this.read = written | 0;
         return { samples: out, lost: count - kept };
     }
 
-    /** Resolves when something was written after the last {@link take}, or after `timeoutMs`. */
-    public async waitAsync(timeoutMs: number): Promise<void> {
+    /** Resolves when something was written after the last {@link take}, or {@link wake} was called. No timeout: each would cost a task of its own. */
+    public async waitAsync(): Promise<void> {
         const { waitAsync } = Atomics as unknown as { waitAsync?: WaitAsync };
         if (waitAsync === undefined) return new Promise((resolve) => setTimeout(resolve, POLL_MS));
-        const waiting = waitAsync(this.header, WRITTEN, this.read, timeoutMs);
+        const waiting = waitAsync(this.header, WRITTEN, this.read);
         if (waiting.async) await waiting.value;
+    }
+
+    /** Ends a wait. */
+    public wake(): void {
+        Atomics.notify(this.header, WRITTEN);
     }
 }
 
@@ -75,5 +83,4 @@ type WaitAsync = (
     array: Int32Array,
     index: number,
     value: number,
-    timeoutMs: number,
 ) => { readonly async: boolean; readonly value: Promise<string> | string };

@@ -18,7 +18,7 @@ export interface LiveEvents {
 const RING_SECONDS = 2;
 /**
  * From this delay on there is time for frames at the rate of clips, which need 20 ms more of the sound that follows, and for longer
- * pieces, s: a voice then costs 2.4 % of a core instead of 4.9 (two EPYC cores, Chromium 150), and half the poses.
+ * pieces, s: a voice then costs 3.5 % of a core instead of 4.9 (two EPYC cores, Chromium 150), and half the poses.
  */
 const ROOMY_SECONDS = 0.16;
 /** Quanta of 128 samples that travel together: 11 ms, or 43. Every piece wakes the analysis, whose code and weights have gone cold by then. */
