@@ -36,8 +36,8 @@ export {
     type LogMel,
     type SpeechFeatures,
 } from './speech-features.js';
-export type { VoiceLatency } from './voice/speaker.js';
-export { Voice, type EngineSound, type PlayOptions, type VoiceOptions } from './voice/voice.js';
+export type { PlayOptions, VoiceLatency } from './voice/speaker.js';
+export { Voice, type EngineSound, type VoiceOptions } from './voice/voice.js';
 export type { SpokenSegment } from './voice/lips.js';
 export type { VoiceEnd } from './voice/voice-events.js';
 export type { VoiceMetrics } from './voice/voice-metrics.js';

@@ -5,7 +5,7 @@ import { type StreamFrames } from './speech-stream.js';
 import type { FramePlace, SpokenTimeline } from './spoken-timeline.js';
 
 /** The last frame is held for this long when the next one is late, s; then the lips glide to rest. */
-const HOLD_SECONDS = 0.06;
+export const HOLD_SECONDS = 0.06;
 /** Into its first frame a stream glides in this time, s: after an interruption the lips come to rest before they open for what follows. */
 const RUN_IN_SECONDS = 0.06;
 /** What was heard up to this long ago is kept, s: the clock may go back a little when a device changes. */

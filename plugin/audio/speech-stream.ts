@@ -43,6 +43,7 @@ export interface StreamFrames {
     readonly energy: Float32Array;
 }
 
+/** Of a voice that was never heard. */
 export function newVoiceMemory(frontEnd: AudioFrontEnd): VoiceMemory {
     return { level: new RunningLevel(), normaliser: new CausalNormaliser(frontEnd.normalisation, MEMORY_SECONDS) };
 }

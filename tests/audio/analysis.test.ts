@@ -8,6 +8,7 @@ import {
     type AudioEncoder,
 } from '../../plugin/audio/index.js';
 import { startLocalAnalysis } from '../../plugin/audio/analysis/local-host.js';
+import { createRing } from '../../plugin/audio/analysis/sample-ring.js';
 import { SharedAnalysis } from '../../plugin/audio/analysis/shared-analysis.js';
 import type { StreamListener, VoiceAnalysis } from '../../plugin/audio/analysis/speech-analysis.js';
 import { SpeechStream, type StreamFrames } from '../../plugin/audio/speech-stream.js';
@@ -295,6 +296,20 @@ describe('analysis', () => {
         expect(isSame(features, wanted.features.subarray(0, features.length))).toBe(true);
         stream.close();
         port1.close();
+        analysis.dispose();
+    });
+
+    it('tells once that sound was lost before it could be read, and keeps its place', async () => {
+        const analysis = startLocalAnalysis();
+        const voice = await analysis.openVoiceAsync(frontEnd, onnx);
+        const ring = createRing(RATE, 1); // 16384 samples
+        // As a tap leaves it that nobody read for two seconds.
+        new Int32Array(ring)[0] = 2 * RATE;
+        const heard = new Heard();
+        const stream = voice.openStream({ sampleRate: RATE, outputRate: null, feed: ring }, heard);
+        await vi.waitFor(() => expect(join(heard.frames).energy.length).toBe(95));
+        expect(heard.faults).toEqual([expect.stringContaining('lost')]);
+        stream.close();
         analysis.dispose();
     });
 });

@@ -1,4 +1,4 @@
-import { AUDIO_FEAT_DIM, assertFinite, type AudioFrontEnd } from '../../core/index.js';
+import { AUDIO_FEAT_DIM, PgsError, assertFinite, type AudioFrontEnd } from '../../core/index.js';
 import type { AudioEncoder } from '../encoder.js';
 import { Resampler } from '../resampler.js';
 import { SpeechStream, type StreamFrames, type VoiceMemory } from '../speech-stream.js';
@@ -39,6 +39,7 @@ export class HostedStream {
                 ? () => undefined
                 : readFeed(feed, (fed) => {
                       this.anchor = fed.anchor;
+                      if (fed.lost > 0) this.report(lostError(fed.lost));
                       this.push(fed.samples);
                   });
     }
@@ -126,6 +127,14 @@ export class HostedStream {
             ...(pcm === null ? [] : [pcm.buffer]),
         ]);
     }
+}
+
+/** The worker was busy, or held, for longer than the ring lasts. */
+function lostError(count: number): PgsError {
+    return new PgsError(
+        'AUDIO_UNAVAILABLE',
+        `audio analysis: expected to keep up with the sound, lost ${count} samples. Give the page's machine less to do.`,
+    );
 }
 
 /** Sound on its way to the loudspeaker: at the context's rate, and held back until its lips are known. */

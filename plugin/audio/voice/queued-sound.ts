@@ -1,4 +1,4 @@
-import { type PgsError } from '../../core/index.js';
+import type { PgsError } from '../../core/index.js';
 import type { AnalysedStream, VoiceAnalysis } from '../analysis/speech-analysis.js';
 import { FEATURE_FPS } from '../front-end.js';
 import { LiveTimeline } from '../live-timeline.js';
@@ -53,6 +53,7 @@ export class QueuedSound implements Utterance {
     readonly #events: QueueEvents;
     readonly #stream: AnalysedStream;
     readonly #clock: MediaClock = new MediaClock();
+    /** Not `#` as the others: the test that nothing is kept for ever looks at it. */
     private pieces: Piece[] = [];
     /** Pieces from this one on wait to be scheduled. */
     #waiting = 0;
@@ -70,7 +71,6 @@ export class QueuedSound implements Utterance {
     #pausedAt: number | null = null;
     #isOver = false;
 
-    /** @param limitSeconds - lips that are held at most, s. */
     public constructor(sound: SoundOutput, analysis: VoiceAnalysis, options: QueueOptions, events: QueueEvents) {
         this.#sound = sound;
         this.sampleRate = options.sampleRate;

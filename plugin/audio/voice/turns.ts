@@ -1,4 +1,6 @@
 import type { PgsError } from '../../core/index.js';
+import { GLIDE_SECONDS } from '../lip-rest.js';
+import { HOLD_SECONDS } from '../live-timeline.js';
 import type { SoundHost } from './sound-host.js';
 import { SoundOutput, closedError, type OutputOptions } from './sound-output.js';
 import type { SpokenWord } from './speech-source.js';
@@ -17,9 +19,6 @@ export interface TurnEvents {
     /** What is said ends before its time, or begins: the lips leave where they are. */
     onLeave(): void;
 }
-
-/** Lips this late are an underrun, s: as long as the timeline holds the last frame. */
-const DRY_SECONDS = 0.06;
 
 const BLOCKED_WARNING =
     'Voice: the browser keeps sound back until the user clicks or presses a key. Speak from there first, or resume the AudioContext.';
@@ -149,7 +148,7 @@ export class Turns {
         // Who was told may have begun something else.
         if (this.#current !== current) return null;
         const time = place - offset;
-        if (!current.isSounding && time > current.duration + AFTER_SECONDS) return this.#lose();
+        if (!current.isSounding && time > current.duration + GLIDE_SECONDS) return this.#lose();
         return time;
     }
 
@@ -192,10 +191,8 @@ export class Turns {
         if (!current.isSounding || place < 0) return;
         const headroom = current.knownTime - place;
         this.meter.add(headroom, outputLatency);
-        if (headroom < -DRY_SECONDS) this.ranDry();
+        // Until then the timeline holds its last frame.
+        if (headroom < -HOLD_SECONDS) this.ranDry();
         else this.#isDry = false;
     }
 }
-
-/** After the sound the lips glide to rest for this long, s. */
-const AFTER_SECONDS = 0.12;

@@ -5,12 +5,12 @@ import type { AudioEncoder } from '../encoder.js';
 import { Lips, type SpokenSegment } from './lips.js';
 import type { GameSound, SoundHost } from './sound-host.js';
 import { isHost, type ContextSource } from './sound-output.js';
-import { Speaker, delayOf, type VoiceLatency, type VoiceSettings } from './speaker.js';
+import { Speaker, delayOf, type PlayOptions, type VoiceLatency, type VoiceSettings } from './speaker.js';
 import type { SpeechSource } from './speech-source.js';
 import { Turns, type TurnEvents } from './turns.js';
 import { FADE_SECONDS, MAX_DELAY_SECONDS } from './utterance.js';
 import { VoiceEvents, type CreateObservable } from './voice-events.js';
-import { isAudioBuffer, isAudioNode, isMediaStream, optionError, samplesOf, sourceError } from './voice-input.js';
+import { isAudioBuffer, isAudioNode, isMediaStream, optionError, sourceError } from './voice-input.js';
 import { metricsOf, type VoiceMetrics } from './voice-metrics.js';
 
 export interface VoiceOptions {
@@ -30,16 +30,10 @@ export interface VoiceOptions {
     readonly now?: () => number;
 }
 
-export interface PlayOptions {
-    /** Default: the voice's {@link Voice.loop}. */
-    readonly loop?: boolean;
-    /** Told the share of the clip that is analysed, 0..1; long clips only take longer to start. */
-    readonly onProgress?: (share: number) => void;
-}
-
 /** A sound or bus of the game's audio engine; `SoundHost.resolveSound` understands it. */
 export type EngineSound = object;
 
+/** Time between two notes of {@link Voice.onMetricsObservable}, ms. */
 const METRICS_MS = 1000;
 
 /**
@@ -119,16 +113,10 @@ export class Voice extends VoiceEvents {
      */
     public async play(source: AudioBuffer | string | URL | EngineSound, options: PlayOptions = {}): Promise<boolean> {
         this.assertAlive('play');
-        if (options.loop !== undefined) this.settings.isLooping = options.loop;
-        if (typeof source === 'string' || source instanceof URL)
-            return this.speaker.playAsync(source, options.onProgress);
-        if (isAudioBuffer(source)) {
-            // Before anything is replaced.
-            samplesOf('Voice.play', source);
-            return this.speaker.playAsync(source, options.onProgress);
-        }
+        if (typeof source === 'string' || source instanceof URL || isAudioBuffer(source))
+            return this.speaker.playAsync(source, options);
         const game = this.resolve('play', 'an AudioBuffer, an address or a sound', source);
-        if (game.kind === 'known') return this.speaker.playAsync(game, options.onProgress);
+        if (game.kind === 'known') return this.speaker.playAsync(game, options);
         if (game.play === null) {
             game.release();
             throw sourceError('play', 'a sound that can be started', 'a bus; use attach');
@@ -155,7 +143,8 @@ export class Voice extends VoiceEvents {
      * @throws PgsError `AUDIO_FORMAT`
      */
     public async sampleClip(buffer: AudioBuffer, time: number, out: Float32Array): Promise<void> {
-        await this.prepare(buffer);
+        this.assertAlive('sampleClip');
+        if (!isAudioBuffer(buffer)) throw sourceError('sampleClip', 'an AudioBuffer', typeof buffer);
         (await this.speaker.timelineOf(buffer)).sample(time, out);
     }
 
@@ -181,7 +170,7 @@ export class Voice extends VoiceEvents {
             return this.speaker.listenAsync({ ...LIVE_NODE, node, release, stream: source });
         }
         const game = this.resolve('attach', 'an AudioNode, a MediaStream, a sound or a bus', source);
-        if (game.kind === 'known') return this.speaker.playAsync(game, undefined);
+        if (game.kind === 'known') return this.speaker.playAsync(game, {});
         return this.speaker.listenAsync({ ...game, play: null, stop: null });
     }
 
