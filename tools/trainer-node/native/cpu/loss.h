@@ -5,16 +5,10 @@
 #pragma once
 #include <vector>
 #include "../core/real.h"
+#include "../core/rect.h"
 #include "pool.h"
 
 namespace pgs {
-
-/* A rectangle of pixels, [x0, x1) x [y0, y1). */
-struct Rect {
-    int x0, y0, x1, y1;
-    int width() const { return x1 - x0; }
-    int height() const { return y1 - y0; }
-};
 
 /* Planes of a rectangle with 16 zero columns on both sides, so that the horizontal window needs no edge case. */
 struct LossPlanes {
