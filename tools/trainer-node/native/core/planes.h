@@ -49,11 +49,26 @@ template <class T> struct PlaneTap {
     T fx, fy;
 };
 
-template <class T> PGS_HD PlaneTap<T> plane_tap(const PlaneLevel& level, T a, T b) {
-    const T s = T(level.scale), half_inv = T(0.5 / PGS_PLANE_BOUND);
-    const T pa = (a + T(PGS_PLANE_BOUND)) * half_inv * s + T(0.5), pb = (b + T(PGS_PLANE_BOUND)) * half_inv * s + T(0.5);
+/* scale, stride: the level's. */
+template <class T> PGS_HD PlaneTap<T> plane_tap(T scale, int stride, T a, T b) {
+    const T half_inv = T(0.5 / PGS_PLANE_BOUND);
+    const T pa = (a + T(PGS_PLANE_BOUND)) * half_inv * scale + T(0.5), pb = (b + T(PGS_PLANE_BOUND)) * half_inv * scale + T(0.5);
     const int ia = int(pa), ib = int(pb); /* positive: truncation is floor */
-    return {ia + ib * level.stride, pa - T(ia), pb - T(ib)};
+    return {ia + ib * stride, pa - T(ia), pb - T(ib)};
+}
+template <class T> PGS_HD PlaneTap<T> plane_tap(const PlaneLevel& level, T a, T b) { return plane_tap(T(level.scale), level.stride, a, b); }
+
+/* The feature at a tap; t is its lower corner's texel. */
+template <class T> PGS_HD T tap_value(const T* t, int stride, const PlaneTap<T>& tap) {
+    const T lower = t[0] + (t[1] - t[0]) * tap.fx;
+    const T upper = t[stride] + (t[stride + 1] - t[stride]) * tap.fx;
+    return lower + (upper - lower) * tap.fy;
+}
+/* Adds its gradient to the two coordinates; g: d L / d feature times the level's slope. */
+template <class T> PGS_HD void add_tap_vjp(const T* t, int stride, const PlaneTap<T>& tap, T g, T& v_a, T& v_b) {
+    const T d_lower = t[1] - t[0], d_upper = t[stride + 1] - t[stride];
+    v_a += g * (d_lower + (d_upper - d_lower) * tap.fy);
+    v_b += g * ((t[stride] + d_upper * tap.fx) - (t[0] + d_lower * tap.fx));
 }
 
 /* d position (texels) / d mean. */
@@ -67,10 +82,7 @@ template <class T> PGS_HD void encode_planes(const PlaneLayout& layout, const T*
         for (int l = 0; l < PGS_PLANE_LEVELS; l++) {
             const PlaneLevel& level = layout.levels[l];
             const PlaneTap<T> tap = plane_tap(level, a, b);
-            const T* t = table + level.offset + tap.index;
-            const T lower = t[0] + (t[1] - t[0]) * tap.fx;
-            const T upper = t[level.stride] + (t[level.stride + 1] - t[level.stride]) * tap.fx;
-            out[plane * PGS_PLANE_LEVELS + l] = lower + (upper - lower) * tap.fy;
+            out[plane * PGS_PLANE_LEVELS + l] = tap_value(table + level.offset + tap.index, level.stride, tap);
         }
     }
 }
@@ -83,11 +95,8 @@ template <class T> PGS_HD void encode_planes_vjp_mean(const PlaneLayout& layout,
         for (int l = 0; l < PGS_PLANE_LEVELS; l++) {
             const PlaneLevel& level = layout.levels[l];
             const PlaneTap<T> tap = plane_tap(level, mean[axis_a], mean[axis_b]);
-            const T* t = table + level.offset + tap.index;
             const T g = v_feat[plane * PGS_PLANE_LEVELS + l] * T(plane_slope(level));
-            const T d_lower = t[1] - t[0], d_upper = t[level.stride + 1] - t[level.stride];
-            v_mean[axis_a] += g * (d_lower + (d_upper - d_lower) * tap.fy);
-            v_mean[axis_b] += g * ((t[level.stride] + d_upper * tap.fx) - (t[0] + d_lower * tap.fx));
+            add_tap_vjp(table + level.offset + tap.index, level.stride, tap, g, v_mean[axis_a], v_mean[axis_b]);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <vector>
+#include "../core/branches.h"
 #include "../core/planes.h"
 #include "../core/rng.h"
 #include "../cpu/loss.h"
@@ -37,20 +38,6 @@ struct Linear {
         bias.resize(n_out);
     }
 };
-
-enum BranchId { FACE = 0, MOUTH = 1, BRANCHES = 2 };
-/* The layers of both branches; a branch uses those that its equations name. */
-enum LayerId { PROJ_SPATIAL, PROJ_AUDIO, PROJ_EXPR, GATE, MLP0, MLP1, MLP2, LAYERS };
-constexpr const char* LAYER_NAMES[LAYERS] = {"projSpatial", "projAudio", "projExpr", "gate", "mlp0", "mlp1", "mlp2"};
-constexpr const char* BRANCH_NAMES[BRANCHES] = {"face", "mouth"};
-
-/* The row of the branch table (plugin/core/branches.ts) that the arithmetic needs. */
-struct BranchDims {
-    int hidden, delta;
-    bool per_splat_gate; /* Eq. 6: the gate sees f'_s; Eq. 8: it does not, so the audio part is one vector a frame */
-};
-constexpr BranchDims BRANCH_DIMS[BRANCHES] = {{PGS_FACE_HIDDEN_DIM, PGS_FACE_DELTA_DIM, false},
-                                              {PGS_MOUTH_HIDDEN_DIM, PGS_MOUTH_DELTA_DIM, true}};
 
 struct Branch {
     int id = FACE;
