@@ -1,20 +1,11 @@
 #include "loss.h"
+#include "../core/ssim.h"
 
 namespace pgs {
 namespace {
 
-constexpr int HALF = 5;
-constexpr real C1 = real(0.01 * 0.01), C2 = real(0.03 * 0.03); /* (0.01 L)^2, (0.03 L)^2 with data range L = 1 */
-
-struct Window {
-    real w[2 * HALF + 1];
-    Window() {
-        double sum = 0, g[2 * HALF + 1];
-        for (int i = -HALF; i <= HALF; i++) sum += g[i + HALF] = std::exp(-double(i * i) / (2 * 1.5 * 1.5));
-        for (int i = 0; i <= 2 * HALF; i++) w[i] = real(g[i] / sum);
-    }
-};
-const Window WINDOW;
+constexpr int HALF = SSIM_HALF;
+const SsimWindowT<real> WINDOW = ssim_window<real>();
 
 int blocks(const LossPlanes& planes) { return (planes.stride - 2 * LANES) / LANES; }
 
@@ -22,7 +13,7 @@ int blocks(const LossPlanes& planes) { return (planes.stride - 2 * LANES) / LANE
 V blur_column(const LossPlanes& planes, int c, int y, int x) {
     V sum{};
     const int first = y < HALF ? -y : -HALF, last = planes.height - 1 - y < HALF ? planes.height - 1 - y : HALF;
-    for (int k = first; k <= last; k++) sum += WINDOW.w[k + HALF] * load(planes.row(c, y + k) + x);
+    for (int k = first; k <= last; k++) sum += WINDOW.tap[k + HALF] * load(planes.row(c, y + k) + x);
     return sum;
 }
 
@@ -59,7 +50,7 @@ LossValue PhotometricLoss::run(Pool& pool, const LossPlanes& x, const LossPlanes
         for (int b = 0; b < n; b++) {
             V m[5] = {};
             for (int k = -HALF; k <= HALF; k++) {
-                const V vx = load(px + b * LANES + k), vy = load(py + b * LANES + k), g = splat_lanes(WINDOW.w[k + HALF]);
+                const V vx = load(px + b * LANES + k), vy = load(py + b * LANES + k), g = splat_lanes(WINDOW.tap[k + HALF]);
                 m[0] += g * vx;
                 m[1] += g * vy;
                 m[2] += g * vx * vx;
@@ -74,19 +65,13 @@ LossValue PhotometricLoss::run(Pool& pool, const LossPlanes& x, const LossPlanes
         double sum = 0;
         for (int b = 0; b < n; b++) {
             const int at = b * LANES;
-            const V m1 = blur_column(moments_[0], c, row, at), m2 = blur_column(moments_[1], c, row, at);
-            const V s11 = blur_column(moments_[2], c, row, at) - m1 * m1, s22 = blur_column(moments_[3], c, row, at) - m2 * m2;
-            const V s12 = blur_column(moments_[4], c, row, at) - m1 * m2;
-            const V a1 = real(2) * m1 * m2 + C1, a2 = real(2) * s12 + C2;
-            const V b1 = m1 * m1 + m2 * m2 + C1, b2 = s11 + s22 + C2;
-            const V inv = real(1) / (b1 * b2);
-            const V ssim = keep_inside(a1 * a2 * inv, at, w);
-            sum += double(lane_sum(ssim));
-            const V by_p = -ssim / b2, by_q = real(2) * a1 * inv;
-            const V by_m = real(2) * m2 * a2 * inv - real(2) * m1 * ssim / b1 - real(2) * m1 * by_p - m2 * by_q;
-            store(partials_[0].row(c, row) + at, keep_inside(by_m, at, w));
-            store(partials_[1].row(c, row) + at, keep_inside(by_p, at, w));
-            store(partials_[2].row(c, row) + at, keep_inside(by_q, at, w));
+            const SsimT<V> ssim = ssim_at<real, V>(blur_column(moments_[0], c, row, at), blur_column(moments_[1], c, row, at),
+                                                   blur_column(moments_[2], c, row, at), blur_column(moments_[3], c, row, at),
+                                                   blur_column(moments_[4], c, row, at));
+            sum += double(lane_sum(keep_inside(ssim.value, at, w)));
+            store(partials_[0].row(c, row) + at, keep_inside(ssim.by_x, at, w));
+            store(partials_[1].row(c, row) + at, keep_inside(ssim.by_xx, at, w));
+            store(partials_[2].row(c, row) + at, keep_inside(ssim.by_xy, at, w));
         }
         row_ssim_[task] = sum;
     });
@@ -96,7 +81,7 @@ LossValue PhotometricLoss::run(Pool& pool, const LossPlanes& x, const LossPlanes
             const real* in = partials_[i].row(c, row);
             for (int b = 0; b < n; b++) {
                 V sum{};
-                for (int k = -HALF; k <= HALF; k++) sum += WINDOW.w[k + HALF] * load(in + b * LANES + k);
+                for (int k = -HALF; k <= HALF; k++) sum += WINDOW.tap[k + HALF] * load(in + b * LANES + k);
                 store(blurred_[i].row(c, row) + b * LANES, sum);
             }
         }

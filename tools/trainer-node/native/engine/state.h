@@ -9,6 +9,7 @@
 #include "../core/branches.h"
 #include "../core/planes.h"
 #include "../core/rng.h"
+#include "../core/wanted.h"
 #include "../cpu/loss.h"
 #include "../cpu/raster.h"
 #include "settings.h"
@@ -63,17 +64,14 @@ inline std::vector<Linear*> encoder_layers(Encoder& e) {
     return {&e.conv[0], &e.conv[1], &e.conv[2], &e.conv[3], &e.fc[0], &e.fc[1], &e.opening};
 }
 
-/* Labels as stored: the id in the low 3 bits, foreground pixels of the 3x3 neighbourhood (0..9) above. */
 struct TrainFrame {
-    std::vector<uint8_t> rgb, label;
+    std::vector<uint8_t> rgb, label; /* label: as core/wanted.h stores it */
     Camera camera;
     std::vector<real> expression;
     real lips[4];
     real eyes[4] = {1, 1, 0, 0};       /* box around eyes and brows; inside out: none */
     double mouth_open = std::nan("");  /* 0 closed .. 1; NaN: not known */
 };
-
-enum Label { BACKGROUND = 0, SKIN = 1, HAIR = 2, INSIDE_MOUTH = 3, TORSO = 4 };
 
 struct Dataset {
     int width = 0, height = 0, expressions = 0;
@@ -153,6 +151,8 @@ void zero_encoder(Encoder& encoder);
 
 /* hearing.cpp: mean of (opening(f_a) - mouth_open)^2 / 2 over windows of the given frames, drawn at `iteration`; gradients are set where wanted. */
 double hearing_loss(Context& ctx, const int32_t* frames, int count, int64_t iteration, bool grads);
+/* The nth window of a batch, as encoder_window gives it. */
+void hearing_window(const Context& ctx, int frame, int64_t iteration, int nth, EncoderPass& pass);
 
 /* deform.cpp */
 void nets_init(Context& ctx, int branch, int plane_base, double plane_finest);

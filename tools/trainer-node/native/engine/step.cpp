@@ -8,8 +8,6 @@ namespace pgs {
 namespace {
 
 constexpr int SPLAT_GRAIN = 1024;
-/* Pixels around the lips box that the mouth branch is compared in: room for the 11-px window and for what leaks outside the box. */
-constexpr int MOUTH_MARGIN = 24;
 
 class Timer {
   public:
@@ -20,52 +18,6 @@ class Timer {
     double& slot_;
     std::chrono::steady_clock::time_point start_;
 };
-
-Rect region(const Context& ctx, int branch, const TrainFrame& frame) {
-    if (branch == FACE) return {0, 0, ctx.data.width, ctx.data.height};
-    const auto clamp = [](double v, int lo, int hi) { return v < lo ? lo : (v > hi ? hi : int(v)); };
-    Rect r{clamp(double(frame.lips[0]) - MOUTH_MARGIN, 0, ctx.data.width), clamp(double(frame.lips[1]) - MOUTH_MARGIN, 0, ctx.data.height),
-           clamp(double(frame.lips[2]) + MOUTH_MARGIN + 1, 0, ctx.data.width), clamp(double(frame.lips[3]) + MOUTH_MARGIN + 1, 0, ctx.data.height)};
-    if (r.x1 <= r.x0 || r.y1 <= r.y0) return {0, 0, 0, 0}; /* lips outside the picture: nothing to learn here */
-    return r;
-}
-
-/* What a pixel asks of a branch. */
-struct Wanted {
-    real target[3]; /* colour over the drawn background */
-    real alpha;     /* +1: opaque, -1: empty, 0: no opinion */
-    bool care;      /* false: whatever the branch shows here is hidden by the other one */
-};
-
-/*
- * The background is redrawn each step (so no splat can learn to paint it), but the picture's soft edges hold the recorded one:
- * exchange it in the share of the 3x3 neighbourhood that is background.
- */
-Wanted wanted_pixel(const TrainFrame& frame, int branch, size_t p, bool in_lips, bool lips_only, const real recorded[3], const real drawn[3]) {
-    const int label = frame.label[p] & 7;
-    const real uncovered = real(1) - real(frame.label[p] >> 3) / real(9);
-    Wanted w;
-    w.care = true;
-    if (lips_only && !in_lips) {
-        w.alpha = 0;
-        w.care = false;
-        for (int c = 0; c < 3; c++) w.target[c] = drawn[c];
-        return w;
-    }
-    if (branch == FACE) {
-        const bool mine = label == SKIN || label == HAIR || label == TORSO;
-        w.alpha = mine ? real(1) : real(-1);
-        for (int c = 0; c < 3; c++)
-            w.target[c] = label == INSIDE_MOUTH ? drawn[c]
-                                                : real(frame.rgb[p * 3 + c]) / real(255) + (drawn[c] - recorded[c]) * uncovered;
-        return w;
-    }
-    const bool mine = label == INSIDE_MOUTH;
-    w.care = mine || !in_lips; /* inside the lips box but not mouth: the face covers it */
-    w.alpha = mine ? real(1) : (in_lips ? real(0) : real(-1));
-    for (int c = 0; c < 3; c++) w.target[c] = mine ? real(frame.rgb[p * 3 + c]) / real(255) : drawn[c];
-    return w;
-}
 
 /* Extra L1 inside a box x0,y0,x1,y1 px, added to what PhotometricLoss left in loss_grad. Returns its value. */
 double box_loss(Context& ctx, const real box[4], const char* weight_name, const Rect& rect, double norm) {
@@ -244,7 +196,7 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
     render_branch(ctx, branch, data.camera, width, height, false);
     ViewPass& view = ctx.view[branch];
     Frame& picture = view.frame;
-    const Rect rect = region(ctx, branch, data);
+    const Rect rect = compared_region(branch == FACE, data.lips, width, height);
     const bool lips_only = draw.expression_frame >= 0;
     StepLoss out;
     if (rect.width() <= 0 && !deform) return out;
@@ -264,14 +216,15 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
                 for (auto& plane : view.frame_grad.color) std::fill(plane.begin() + begin, plane.begin() + end, real(0));
                 std::fill(view.frame_grad.trans.begin() + begin, view.frame_grad.trans.begin() + end, real(0));
             });
-        const auto in_lips = [&](int x, int y) {
-            return real(x) >= data.lips[0] && real(x) <= data.lips[2] && real(y) >= data.lips[1] && real(y) <= data.lips[3];
+        const auto wanted_at = [&](int x, int y) {
+            const size_t p = size_t(y) * width + x;
+            return wanted_pixel(data.label[p], &data.rgb[p * 3], branch == FACE, in_box(data.lips, x, y), lips_only, recorded, drawn);
         };
         ctx.pool.run(rect.height(), [&](int row) {
             const int y = rect.y0 + row;
             for (int x = rect.x0; x < rect.x1; x++) {
-                const size_t p = size_t(y) * width + x, at = size_t(y) * picture.stride + x;
-                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), lips_only, recorded, drawn);
+                const size_t at = size_t(y) * picture.stride + x;
+                const WantedT<real> w = wanted_at(x, y);
                 const real alpha = real(1) - picture.trans[at];
                 row_alpha[y] += w.alpha > 0 ? double(real(1) - alpha) : (w.alpha < 0 ? double(alpha) : 0.0);
                 for (int c = 0; c < 3; c++) {
@@ -296,8 +249,8 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
         ctx.pool.run(rect.height(), [&](int row) {
             const int y = rect.y0 + row;
             for (int x = rect.x0; x < rect.x1; x++) {
-                const size_t p = size_t(y) * width + x, at = size_t(y) * picture.stride + x;
-                const Wanted w = wanted_pixel(data, branch, p, in_lips(x, y), lips_only, recorded, drawn);
+                const size_t at = size_t(y) * picture.stride + x;
+                const WantedT<real> w = wanted_at(x, y);
                 real v_trans = g_alpha * w.alpha; /* wanting alpha is wanting less transmittance */
                 if (w.care)
                     for (int c = 0; c < 3; c++) {
