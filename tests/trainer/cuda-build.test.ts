@@ -27,6 +27,9 @@ const REGISTER_BUDGET: Readonly<Record<string, number>> = {
     raster_backward: 128, // 128 with depth, 116 without
     project_forward: 64, // 63
     project_backward: 128, // 93
+    loss_forward: 64, // 60
+    loss_sums: 64, // 63
+    loss_backward: 64, // 60
 };
 
 interface KernelReport {
