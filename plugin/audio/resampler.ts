@@ -2,10 +2,17 @@ import { PgsError } from '../core/index.js';
 import { FEATURE_RATE } from './front-end.js';
 import { assertSampleRate, assertSamples } from './samples.js';
 
-/** Zero crossings of the sinc on each side. 32 keeps the response flat to 7 kHz, the top of the mel bank. */
-const HALF_ZERO_CROSSINGS = 32;
-/** Cut-off as a share of the lower Nyquist frequency. */
-const CUTOFF = 0.92;
+/** Shape of the sinc. */
+interface SincShape {
+    /** Cut-off as a share of the lower Nyquist frequency. */
+    readonly cutOff: number;
+    /** Zero crossings on each side. */
+    readonly crossings: number;
+}
+/** For the ear: nothing folds back. */
+const TO_HEAR: SincShape = { cutOff: 0.92, crossings: 32 };
+/** For features: flat to 7 kHz, the top of the mel bank, and what lies between 8 and 9 kHz folds back to above it. 40 % less work. */
+const TO_ANALYSE: SincShape = { cutOff: 1, crossings: 20 };
 /** Kaiser shape: about 80 dB of stop-band. */
 const KAISER_BETA = 8;
 /** Outputs that are computed together. */
@@ -14,7 +21,8 @@ const BLOCK = 4;
 const MAX_PHASES = 2048;
 
 /**
- * Streaming band-limited resampler, to {@link FEATURE_RATE} where nothing else is asked: a Kaiser-windowed sinc in polyphase form.
+ * Streaming band-limited resampler: a Kaiser-windowed sinc in polyphase form. Where no output rate is named it is
+ * {@link FEATURE_RATE}, and the output is meant for the features alone.
  *
  * The output does not depend on how the input is cut into chunks, to the last bit, and it has no delay: output sample m
  * is the sound at m / outputRate s. n input samples give ceil(n * outputRate / inputRate) output samples after {@link flush}.
@@ -44,9 +52,11 @@ export class Resampler {
     private readonly firsts: Int32Array = new Int32Array(BLOCK);
 
     /** @throws PgsError `AUDIO_FORMAT` - a rate outside 8..192 kHz, or two so odd that they have no small ratio. */
-    public constructor(inputRate: number, outputRate: number = FEATURE_RATE) {
+    public constructor(inputRate: number, outputRate?: number) {
         assertSampleRate('Resampler', inputRate);
-        assertSampleRate('Resampler', outputRate);
+        if (outputRate !== undefined) assertSampleRate('Resampler', outputRate);
+        const { cutOff, crossings } = outputRate === undefined && inputRate > FEATURE_RATE ? TO_ANALYSE : TO_HEAR;
+        outputRate ??= FEATURE_RATE;
         this.inputRate = inputRate;
         this.outputRate = outputRate;
         const divisor = greatestCommonDivisor(outputRate, inputRate);
@@ -60,8 +70,8 @@ export class Resampler {
             );
         }
         // Cut-off in cycles per input sample, times two: the scale of the sinc.
-        const bandwidth = CUTOFF * Math.min(1, outputRate / inputRate);
-        const halfWidth = HALF_ZERO_CROSSINGS / bandwidth;
+        const bandwidth = cutOff * Math.min(1, outputRate / inputRate);
+        const halfWidth = crossings / bandwidth;
         this.half = Math.ceil(halfWidth);
         this.table = this.isIdentity ? new Float64Array(0) : kernelTable(this.phases, this.half, bandwidth, halfWidth);
         this.reset();

@@ -84,9 +84,25 @@ describe('resampler', () => {
         expect(rmsDifference(out.subarray(200, 7800), tone(16000).subarray(200, 7800))).toBeLessThan(1e-4);
     });
 
-    it('removes what 16 kHz cannot hold by 70 dB', () => {
-        const tone = Float32Array.from({ length: 48000 }, (_, i) => Math.sin((2 * Math.PI * 9500 * i) / 48000));
-        expect(rms(resample(tone, 48000).subarray(500, 15500))).toBeLessThan(10 ** (-70 / 20));
+    it.each([48000, 44100, 24000])('removes what would fold back into the mel bank by 70 dB at %i Hz', (rate) => {
+        for (const hz of [9000, 9500, 11900]) {
+            const tone = Float32Array.from({ length: rate }, (_, i) => Math.sin((2 * Math.PI * hz * i) / rate));
+            expect(rms(resample(tone, rate).subarray(500, 15500))).toBeLessThan(10 ** (-70 / 20));
+        }
+    });
+
+    it.each([48000, 44100, 24000])('is flat to the top of the mel bank, 0.01 dB, at %i Hz', (rate) => {
+        for (const hz of [100, 6000, 7000]) {
+            const tone = Float32Array.from({ length: rate }, (_, i) => Math.sin((2 * Math.PI * hz * i) / rate));
+            const level = rms(resample(tone, rate).subarray(500, 15500)) / rms(tone);
+            expect(Math.abs(20 * Math.log10(level))).toBeLessThan(0.01);
+        }
+    });
+
+    it('lets nothing fold back into what is heard, at another rate', () => {
+        const tone = Float32Array.from({ length: 48000 }, (_, i) => Math.sin((2 * Math.PI * 8500 * i) / 48000));
+        const resampler = new Resampler(48000, 16000);
+        expect(rms(resampler.push(tone).subarray(500, 15500))).toBeLessThan(10 ** (-70 / 20));
     });
 
     it('is reusable after flush', () => {
