@@ -41,6 +41,11 @@ interface Mix {
     readonly lease: EngineLease;
     /** Babylon's sound source wraps a node and cuts all its connections at will, so it gets one that nobody else has. */
     readonly seam: GainNode;
+    /**
+     * Silence that always flows into the seam. Chromium 150 loses ramps of nodes that nothing flows into: a volume or bus that the game
+     * sets while the head says nothing would never be heard of again.
+     */
+    readonly breath: ConstantSourceNode;
     connecting: Promise<AbstractSoundSource> | undefined;
     source: AbstractSoundSource | undefined;
     stopListening: () => void;
@@ -149,7 +154,10 @@ export class BabylonSoundHost implements SoundHost {
         if (this.#mix !== undefined) return this.#mix;
         const lease = leaseEngine(this.#options.audioEngine ?? engineOfSound);
         const seam = lease.context.createGain();
-        this.#mix = { lease, seam, connecting: undefined, source: undefined, stopListening: () => undefined };
+        const breath = new ConstantSourceNode(lease.context, { offset: 0 });
+        breath.connect(seam);
+        breath.start();
+        this.#mix = { lease, seam, breath, connecting: undefined, source: undefined, stopListening: () => undefined };
         return this.#mix;
     }
 
@@ -194,6 +202,8 @@ export class BabylonSoundHost implements SoundHost {
         mix.stopListening();
         // A disposed engine has disposed its sounds.
         if (mix.lease.isLive()) mix.source?.dispose();
+        mix.breath.stop();
+        mix.breath.disconnect();
         mix.seam.disconnect();
         mix.lease.release();
     }

@@ -51,6 +51,9 @@ const hostScenes = {
         connection.dispose();
         connection.dispose();
         const disconnected = await recorder.levelAsync(0.2);
+        // While the head says nothing.
+        source.volume = 0.5;
+        await sleep(0.1);
         host.connectOutput(tone);
         await sleep(0.1);
         const again = await recorder.levelAsync(0.2);
