@@ -7,6 +7,5 @@
 #else
 #include "runtime.h"
 #include "simt.h"
-#define PGS_LAUNCH(kernel, grid, block, stream, ...) \
-    ((void)(stream), ::simt::launch(#kernel, dim3(grid), dim3(block), [&] { kernel(__VA_ARGS__); }))
+#define PGS_LAUNCH(kernel, grid, block, stream, ...) ::simt::enqueue((kernel), #kernel, dim3(grid), dim3(block), (stream), ##__VA_ARGS__)
 #endif

@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
+#include <vector>
 
 namespace {
 
@@ -14,6 +16,8 @@ constexpr size_t PAGE = 4096;
 /* Arrays end at a guard page but stay aligned for the widest load; what that leaves free is filled and checked. */
 constexpr size_t ALIGNMENT = 16;
 constexpr unsigned char FILL = 0xa5;
+
+size_t most_bytes = 0, used_bytes = 0;
 
 struct Block {
     char* base;
@@ -50,6 +54,7 @@ void watch_faults() {
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
     watch_faults();
+    if (most_bytes > 0 && used_bytes + bytes > most_bytes) return cudaErrorMemoryAllocation;
     const size_t used = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, pages = (used + PAGE - 1) / PAGE + 1;
     void* base = mmap(nullptr, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return cudaErrorMemoryAllocation;
@@ -59,6 +64,7 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
     *memory = end - used;
     std::memset(*memory, 0xff, bytes);
     blocks()[*memory] = {static_cast<char*>(base), pages, bytes};
+    used_bytes += bytes;
     return cudaSuccess;
 }
 
@@ -75,21 +81,103 @@ cudaError_t cudaFree(void* memory) {
             std::abort();
         }
     }
+    used_bytes -= block.bytes;
     blocks().erase(found);
     munmap(block.base, block.pages * PAGE);
     return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-    if (bytes > 0) std::memcpy(to, from, bytes);
+void pgs_emulated_memory(size_t bytes) { most_bytes = bytes; }
+
+cudaError_t cudaMallocHost(void** memory, size_t bytes) {
+    *memory = std::malloc(bytes > 0 ? bytes : 1);
+    return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+cudaError_t cudaFreeHost(void* memory) {
+    std::free(memory);
     return cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void* memory, int byte, size_t bytes, cudaStream_t) {
-    std::memset(memory, byte, bytes);
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+    *total = most_bytes > 0 ? most_bytes : size_t(8) << 30;
+    *free = *total > used_bytes ? *total - used_bytes : 0;
     return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+
+struct PgsEmulatedStream {
+    PgsEmulatedGraph* capturing = nullptr;
+};
+struct PgsEmulatedGraph {
+    std::vector<std::function<void()>> work;
+};
+struct PgsEmulatedEvent {};
+
+void simt::submit(cudaStream_t stream, std::function<void()> work) {
+    if (stream && stream->capturing)
+        stream->capturing->work.push_back(std::move(work));
+    else
+        work();
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+    simt::submit(stream, [=] {
+        if (bytes > 0) std::memcpy(to, from, bytes);
+    });
+    return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* memory, int byte, size_t bytes, cudaStream_t stream) {
+    simt::submit(stream, [=] { std::memset(memory, byte, bytes); });
+    return cudaSuccess;
+}
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorString(cudaError_t error) {
     return error == cudaErrorMemoryAllocation ? "out of memory" : error == cudaErrorInvalidValue ? "invalid value" : "no error";
 }
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    *stream = new PgsEmulatedStream;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    delete stream;
+    return cudaSuccess;
+}
+/* What was not launched has not happened: a wait for it would be a mistake, and is one on a GPU. */
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return stream && stream->capturing ? cudaErrorInvalidValue : cudaSuccess; }
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+    *event = new PgsEmulatedEvent;
+    return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    delete event;
+    return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    if (!stream || stream->capturing) return cudaErrorInvalidValue;
+    stream->capturing = new PgsEmulatedGraph;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+    if (!stream || !stream->capturing) return cudaErrorInvalidValue;
+    *graph = stream->capturing;
+    stream->capturing = nullptr;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+    *exec = new PgsEmulatedGraph(*graph);
+    return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+    if (!stream || stream->capturing) return cudaErrorInvalidValue;
+    for (const std::function<void()>& work : exec->work) work();
+    return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return cudaGraphDestroy(exec); }

@@ -1,20 +1,69 @@
 /*
- * The few calls of the CUDA runtime that our host code makes, over host memory. Each allocation ends where a page without access
+ * The calls of the CUDA runtime that our host code makes, over host memory. Each allocation ends where a page without access
  * begins and starts as NaN, so a kernel that reads or writes past an array stops at that instruction, and one that reads what
- * nobody wrote shows it in its results. Everything is synchronous.
+ * nobody wrote shows it in its results. Everything is synchronous, but for what a stream captures: that runs when its graph is
+ * launched, with the arguments of the capture.
  */
 #pragma once
 #include <cstddef>
+#include <functional>
+#include <tuple>
+#include <utility>
+#include "simt.h"
 
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2 };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
-typedef void* cudaStream_t;
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+typedef struct PgsEmulatedStream* cudaStream_t;
+typedef struct PgsEmulatedGraph *cudaGraph_t, *cudaGraphExec_t;
+typedef struct PgsEmulatedEvent* cudaEvent_t;
 
 cudaError_t cudaMalloc(void** memory, size_t bytes);
 /* Checks the bytes around the allocation; stops the program where a kernel changed them. */
 cudaError_t cudaFree(void* memory);
+cudaError_t cudaMallocHost(void** memory, size_t bytes);
+cudaError_t cudaFreeHost(void* memory);
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* memory, int byte, size_t bytes, cudaStream_t stream);
-cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaGetLastError();
 const char* cudaGetErrorString(cudaError_t error);
+
+constexpr unsigned cudaStreamNonBlocking = 1;
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+
+constexpr unsigned cudaEventDisableTiming = 2;
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+/* The default stream cannot be captured, nor can a stream that is being captured. */
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
+
+/* The most that cudaMalloc gives, together; for tests of a GPU that is full. 0: no limit. */
+void pgs_emulated_memory(size_t bytes);
+
+namespace simt {
+
+/* Runs it now, or keeps it where the stream is being captured. */
+void submit(cudaStream_t stream, std::function<void()> work);
+
+/* A launch: arguments are taken now, as a GPU takes them. */
+template <class... P, class... A>
+void enqueue(void (*kernel)(P...), const char* name, dim3 grid, dim3 block, cudaStream_t stream, A&&... arguments) {
+    std::tuple<P...> taken(std::forward<A>(arguments)...);
+    submit(stream, [=] {
+        launch(name, grid, block, [&] { std::apply(kernel, taken); });
+    });
+}
+
+}  // namespace simt
