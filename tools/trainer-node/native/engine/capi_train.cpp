@@ -1,8 +1,9 @@
 /* The C edge: training, gradients, density control, timing. */
 #include <chrono>
 #include <sstream>
-#include "../core/rng.h"
+#include "../core/split.h"
 #include "capi.h"
+#include "density_plan.h"
 
 using namespace pgs;
 
@@ -166,39 +167,22 @@ int32_t pgs_densify_apply(pgs_context* ctx, int32_t branch, const uint8_t* actio
     return int32_t(guarded(ctx, [&] {
         Branch& b = branch_of(ctx, branch);
         require(actions && n == b.n, "pgs_densify_apply: expected " + std::to_string(b.n) + " actions, got " + std::to_string(n) + ".");
-        std::vector<int> source;
-        std::vector<bool> child;
-        for (int i = 0; i < n; i++) {
-            require(actions[i] <= PGS_PRUNE, "pgs_densify_apply: expected actions 0..3.");
-            if (actions[i] == PGS_KEEP || actions[i] == PGS_CLONE) source.push_back(i);
-        }
-        const int survivors = int(source.size());
-        for (int i = 0; i < n; i++)
-            if (actions[i] == PGS_CLONE) source.push_back(i);
-        const int first_child = int(source.size());
-        for (int i = 0; i < n; i++)
-            if (actions[i] == PGS_SPLIT) source.push_back(i), source.push_back(i);
+        for (int i = 0; i < n; i++) require(actions[i] <= PGS_PRUNE, "pgs_densify_apply: expected actions 0..3.");
+        const DensityPlan plan = plan_density(actions, n);
         const int k3 = b.sh_k() * 3;
         const std::pair<Param*, int> params[] = {{&b.means, 3}, {&b.quats, 4}, {&b.log_scales, 3}, {&b.logit_opacities, 1}, {&b.sh, k3}};
         for (const auto& [param, row] : params) {
-            copy_rows(param->value, row, source, false, survivors);
-            copy_rows(param->adam1, row, source, true, survivors);
-            copy_rows(param->adam2, row, source, true, survivors);
+            copy_rows(param->value, row, plan.source, false, plan.survivors);
+            copy_rows(param->adam1, row, plan.source, true, plan.survivors);
+            copy_rows(param->adam2, row, plan.source, true, plan.survivors);
             param->grad.assign(param->value.size(), real(0));
         }
-        Rng rng(ctx->seed, 0xD0000000ull + uint64_t(ctx->setting("iteration")) * 2 + branch);
-        for (size_t i = first_child; i < source.size(); i++) {
-            real *mean = &b.means.value[i * 3], *scale = &b.log_scales.value[i * 3];
-            real rot[9], unit[4], offset[3];
-            const real* q = &b.quats.value[i * 4];
-            const real norm = std::sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
-            for (int k = 0; k < 4; k++) unit[k] = norm > 0 ? q[k] / norm : real(k == 0);
-            rotation_of(unit, rot);
-            for (int k = 0; k < 3; k++) offset[k] = real(rng.normal()) * std::exp(scale[k]);
-            for (int r = 0; r < 3; r++) mean[r] += rot[r * 3] * offset[0] + rot[r * 3 + 1] * offset[1] + rot[r * 3 + 2] * offset[2];
-            for (int k = 0; k < 3; k++) scale[k] -= real(std::log(1.6)); /* method.md section 4: children are 1.6 times smaller */
+        const std::vector<real> normals = child_normals<real>(plan, ctx->seed, uint64_t(ctx->setting("iteration")), branch);
+        for (int child = 0; child < plan.children(); child++) {
+            const size_t i = size_t(plan.first_child) + child;
+            place_child(&b.quats.value[i * 4], &normals[size_t(child) * 3], &b.means.value[i * 3], &b.log_scales.value[i * 3]);
         }
-        b.n = int(source.size());
+        b.n = int(plan.source.size());
         resize_statistics(b);
         return b.n;
     }));

@@ -12,6 +12,11 @@ constexpr int SHARDS = 8; /* fixed, so that sums do not depend on the thread cou
 
 }  // namespace
 
+void hearing_window(const Context& ctx, int frame, int64_t iteration, int nth, EncoderPass& pass) {
+    Rng rng(ctx.seed, 0x4EA2000000000000ull + (uint64_t(iteration) << 12) + uint64_t(nth));
+    encoder_window(ctx.data, frame, random_window(ctx, rng), pass);
+}
+
 double hearing_loss(Context& ctx, const int32_t* frames, int count, int64_t iteration, bool grads) {
     ctx.shards.resize(SHARDS);
     std::vector<double> sums(SHARDS, 0);
@@ -27,8 +32,7 @@ double hearing_loss(Context& ctx, const int32_t* frames, int count, int64_t iter
         }
         EncoderPass pass;
         for (int i = shard; i < count; i += SHARDS) {
-            Rng rng(ctx.seed, 0x4EA2000000000000ull + (uint64_t(iteration) << 12) + uint64_t(i));
-            encoder_window(ctx.data, frames[i], random_window(ctx, rng), pass);
+            hearing_window(ctx, frames[i], iteration, i, pass);
             encoder_forward(encoder, pass);
             real open = encoder.opening.bias.value[0];
             for (int k = 0; k < PGS_AUDIO_FEAT_DIM; k++) open += encoder.opening.weight.value[k] * pass.feat[k];
