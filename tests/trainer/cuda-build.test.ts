@@ -30,6 +30,14 @@ const REGISTER_BUDGET: Readonly<Record<string, number>> = {
     loss_forward: 64, // 60
     loss_sums: 64, // 63
     loss_backward: 64, // 60
+    encoder_forward: 64, // 64: blocks of 512, two of which fill a T4
+    encoder_backward: 64, // 64
+    hearing_windows: 64, // 64
+    hearing_reduce: 64, // 40
+    check_losses: 64, // 20
+    adam_steps: 64, // 52
+    gather_rows: 64, // 20
+    place_children: 64, // 33
 };
 
 interface KernelReport {
