@@ -27,7 +27,7 @@ __global__ void check_losses(const double* losses, int count, StepGuard guard) {
 }
 
 __global__ void __launch_bounds__(THREADS) adam_steps(AdamList list, const AdamRates* all_rates, StepGuard guard) {
-    if (overflowed(guard) || (guard.diverged && *guard.diverged)) return;
+    if (overflowed(guard) || *guard.diverged) return;
     const AdamSlice slice = list.slices[blockIdx.x];
     const AdamTensor tensor = list.tensors[slice.tensor];
     const AdamRates rates = all_rates[tensor.rates];

@@ -14,7 +14,7 @@ typedef AdamRatesT<float> AdamRates;
 /* What may forbid a step. A step that is not taken leaves every value and moment as it was. */
 struct StepGuard {
     const ViewCounters* views[2]; /* an overflow in either means that gradients are missing; may be null */
-    int* diverged;                /* [1] once 1, nothing steps until the host writes 0 again; may be null */
+    int* diverged;                /* [1] once 1, nothing steps until the host writes 0 again */
 };
 
 struct AdamTensor {
