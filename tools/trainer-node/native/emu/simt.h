@@ -108,6 +108,8 @@ inline T atomic_max(T* at, T value) {
 #define __any_sync(mask, predicate) (::simt::ballot(__LINE__, mask, predicate) != 0)
 #define __all_sync(mask, predicate) (::simt::ballot(__LINE__, mask, predicate) == (mask))
 #define atomicAdd(at, value) ::simt::atomic_add(at, value)
+/* Memory here is one: what a thread wrote, the next to run sees. */
+#define __threadfence() ((void)0)
 #define atomicMax(at, value) ::simt::atomic_max(at, value)
 #define __popc(bits) __builtin_popcount(bits)
 #define __ffs(bits) __builtin_ffs(int(bits))

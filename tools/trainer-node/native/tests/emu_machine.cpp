@@ -47,6 +47,25 @@ __global__ void write_past(int* out, int count) {
     if (int(threadIdx.x) <= count) out[threadIdx.x] = 1;
 }
 
+/* A 64-bit sum, which 32 bits cannot hold, in shared and in device memory. */
+__global__ void add_wide(unsigned long long* sum) {
+    __shared__ unsigned long long part;
+    if (threadIdx.x == 0) part = 0;
+    __syncthreads();
+    atomicAdd(&part, 0x123456789aull * (threadIdx.x + 1));
+    __syncthreads();
+    if (threadIdx.x == 0) atomicAdd(sum, part);
+}
+
+/* The block that arrives last adds what all of them left, and leaves its name. */
+__global__ void close_by_last(unsigned* arrived, unsigned* left, unsigned* sum, unsigned* last) {
+    left[blockIdx.x] = blockIdx.x + 1;
+    __threadfence();
+    if (atomicAdd(arrived, 1u) + 1u < gridDim.x) return;
+    for (unsigned b = 0; b < gridDim.x; b++) *sum += left[b];
+    *last = blockIdx.x;
+}
+
 template <class T>
 struct Memory {
     T* data;
@@ -100,6 +119,23 @@ std::vector<int> run_numbers(uint64_t seed) {
     return std::vector<int>(out.data, out.data + THREADS);
 }
 
+unsigned long long run_wide() {
+    Memory<unsigned long long> sum(1);
+    *sum.data = 0;
+    PGS_LAUNCH(add_wide, 8, THREADS, nullptr, sum.data);
+    return *sum.data;
+}
+
+/* Sum of the blocks' numbers, and which block took it. */
+std::vector<unsigned> run_last(uint64_t seed) {
+    constexpr unsigned BLOCKS = 40;
+    Memory<unsigned> arrived(1), left(BLOCKS), result(2);
+    *arrived.data = result.data[0] = 0;
+    simt::set_seed(seed);
+    PGS_LAUNCH(close_by_last, BLOCKS, 1, nullptr, arrived.data, left.data, result.data, result.data + 1);
+    return std::vector<unsigned>(result.data, result.data + 2);
+}
+
 }  // namespace
 
 std::string provoke_machine() {
@@ -112,6 +148,9 @@ std::string provoke_machine() {
     found("a missing barrier shows between schedules", run_reverse(false, 1) != run_reverse(false, 2));
     found("the order of atomics changes with the seed, and only with it",
           run_numbers(1) != run_numbers(2) && run_numbers(1) == run_numbers(1));
+    found("64-bit atomics add 64 bits", run_wide() == 0x123456789aull * (8 * THREADS * (THREADS + 1) / 2));
+    found("which block arrives last changes with the seed, and all have written by then",
+          run_last(1)[1] != run_last(2)[1] && run_last(1)[0] == 820 && run_last(2)[0] == 820);
     found("a thread that ends before a barrier is reported", throws([] { PGS_LAUNCH(leave_before_barrier, 1, THREADS, nullptr); }));
     found("threads at two barriers are reported", throws([] { PGS_LAUNCH(two_barriers, 1, THREADS, nullptr); }));
     Memory<int> out(THREADS);
