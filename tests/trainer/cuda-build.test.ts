@@ -38,6 +38,16 @@ const REGISTER_BUDGET: Readonly<Record<string, number>> = {
     adam_steps: 64, // 52
     gather_rows: 64, // 20
     place_children: 64, // 33
+    copy_pose: 64, // 12
+    frame_forward: 64, // 58
+    frame_backward: 64, // 43
+    face_forward: 128, // 123
+    mouth_forward: 128, // 105
+    face_backward: 128, // 128
+    mouth_backward: 128, // 128
+    sum_partials: 64, // 30
+    scatter_planes: 64, // 43
+    close_planes: 64, // 16
 };
 
 interface KernelReport {

@@ -1,0 +1,126 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
+
+/*
+ * The deformation's CUDA kernels under the SIMT emulator against engine/deform.cpp, both branches, every weight drawn: no GPU is
+ * needed. The program measures (native/tests/emu_deform.cpp), this file judges.
+ */
+
+const program = nativeFolders()
+    .map((folder) => join(folder, 'pgs_emu_deform'))
+    .find((path) => existsSync(path));
+
+/** Largest difference over the largest expected value. Worst seen: 1.7e-7 and, for gradients, 1.7e-6 (projExpr of 2000 splats). */
+const FORWARD_TOLERANCE = 1e-6;
+const GRADIENT_TOLERANCE = 1e-5;
+const POSED = ['means', 'quats', 'log_scales'];
+/** Tensors with a gradient: f_a, the planes, the means, and a weight and a bias for each layer. */
+const GRADIENTS = { face: 3 + 2 * 6, mouth: 3 + 2 * 6 };
+
+interface CaseReport {
+    readonly case: string;
+    readonly splats: number;
+    /** Splats inside the bound. */
+    readonly moving: number;
+    readonly expectedMoving: number;
+    readonly regulariser: number;
+    readonly regulariserDistance: number;
+    /** Arrays that another order of fibers and blocks changed by a bit. */
+    readonly scheduleDifferences: number;
+    /** After an overflow, gradients are as they were allocated. */
+    readonly untouched: boolean;
+    /** The planes' sums are zero for the next step. */
+    readonly cleared: boolean;
+    /** The static stage poses the canonical splats, bit by bit. */
+    readonly canonical: boolean;
+    readonly movedOutside: number;
+    readonly texels: number;
+    readonly nanTexels: number;
+    readonly distances: Readonly<Record<string, number>>;
+}
+
+const CASES = [
+    'face, no splats',
+    'face, one splat',
+    'face, 31',
+    'face, 513, half its units dead',
+    'face, 2000',
+    'face, 100, all outside',
+    'face, 34001: more tiles than blocks',
+    'mouth, no splats',
+    'mouth, one splat',
+    'mouth, 31',
+    'mouth, 513, half its units dead',
+    'mouth, 4500',
+    'mouth, 100, all outside',
+    'mouth, 700, planes to 200',
+] as const;
+const INFINITE = 'face, 200, one gradient infinite';
+
+describe.skipIf(program === undefined)('the deformation on the device, emulated (needs `npm run build:native`)', () => {
+    const reports = new Map<string, CaseReport>();
+    const report = (name: string): CaseReport => {
+        const found = reports.get(name);
+        if (found === undefined) throw new Error(`${name}: expected a report, got ${[...reports.keys()].join('; ')}`);
+        return found;
+    };
+
+    beforeAll(async () => {
+        const { stdout } = await promisify(execFile)(program ?? '', { timeout: 110_000 });
+        for (const line of stdout.trim().split('\n')) {
+            const parsed = JSON.parse(line) as CaseReport;
+            reports.set(parsed.case, parsed);
+        }
+    });
+
+    it('was given every case', () => expect([...reports.keys()]).toEqual([...CASES, INFINITE]));
+
+    describe.for(CASES)('%s', (name) => {
+        it('poses the same splats and leaves the others as they are', () => {
+            const { distances, moving, expectedMoving, movedOutside, canonical } = report(name);
+            const far = POSED.filter((tensor) => !((distances[tensor] ?? Infinity) <= FORWARD_TOLERANCE));
+            expect({ far, moving, movedOutside, canonical }).toEqual({
+                far: [],
+                moving: expectedMoving,
+                movedOutside: 0,
+                canonical: true,
+            });
+        });
+        it('adds up the same regulariser', () =>
+            expect(report(name).regulariserDistance).toBeLessThanOrEqual(FORWARD_TOLERANCE));
+        it('gives the same gradient of every tensor', () => {
+            const gradients = Object.entries(report(name).distances).filter(([tensor]) => tensor.startsWith('v_'));
+            expect(gradients).toHaveLength(GRADIENTS[name.startsWith('face') ? 'face' : 'mouth']);
+            expect(gradients.filter(([, distance]) => !(distance <= GRADIENT_TOLERANCE))).toEqual([]);
+        });
+        it('leaves the same bits under every schedule, and the sums of the planes at zero', () => {
+            const { scheduleDifferences, cleared } = report(name);
+            expect({ scheduleDifferences, cleared }).toEqual({ scheduleDifferences: 0, cleared: true });
+        });
+        it('leaves every gradient alone after an overflow', () => expect(report(name).untouched).toBe(true));
+    });
+
+    it('met what the cases are there for: splats on both sides of the bound, none inside, deltas', () => {
+        for (const name of ['face, 2000', 'mouth, 4500', 'face, 34001: more tiles than blocks']) {
+            const { moving, splats, regulariser } = report(name);
+            expect(moving).toBeGreaterThan(splats / 2);
+            expect(moving).toBeLessThan(splats);
+            expect(regulariser).toBeGreaterThan(1e-3);
+        }
+        for (const name of ['face, 100, all outside', 'mouth, 100, all outside'])
+            expect(report(name)).toMatchObject({ moving: 0, regulariser: 0 });
+    });
+
+    it('turn the whole gradient of the planes into NaN where one of a feature is infinite, and clear up', () => {
+        const { nanTexels, texels, cleared, scheduleDifferences } = report(INFINITE);
+        expect({ nanTexels, cleared, scheduleDifferences }).toEqual({
+            nanTexels: texels,
+            cleared: true,
+            scheduleDifferences: 0,
+        });
+    });
+});
