@@ -19,7 +19,9 @@ const char* pgs_build_info(void) {
 
 pgs_context* pgs_create(int32_t threads, uint64_t seed) {
     try {
-        return new pgs_context(threads, seed);
+        auto ctx = std::make_unique<pgs_context>(threads, seed);
+        ctx->backend = make_backend(*ctx);
+        return ctx.release();
     } catch (...) {
         return nullptr;
     }
@@ -72,6 +74,7 @@ int32_t pgs_data_begin(pgs_context* ctx, int32_t frames, int32_t width, int32_t 
         d.cy = cy;
         d.expressions = num_expressions;
         d.frames.resize(frames);
+        ctx->backend->data_begun(*ctx);
         return PGS_OK;
     }));
 }
@@ -104,6 +107,7 @@ int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, cons
         for (int i = 0; i < 4; i++) f.lips[i] = real(lips[i]);
         for (int i = 0; i < 4 && eyes; i++) f.eyes[i] = real(eyes[i]);
         f.mouth_open = mouth_open;
+        ctx->backend->frame_put(*ctx, index);
         return PGS_OK;
     }));
 }
@@ -123,6 +127,7 @@ int32_t pgs_splats_resize(pgs_context* ctx, int32_t branch, int32_t n, int32_t s
     return int32_t(guarded(ctx, [&] {
         Branch& b = branch_of(ctx, branch);
         require(n >= 0 && n <= (1 << 22) && sh_degree >= 0 && sh_degree <= 2, "pgs_splats_resize: expected 0..4194304 splats of degree 0..2.");
+        ctx->backend->release(*ctx);
         b.n = n;
         b.sh_degree = sh_degree;
         b.means.resize(size_t(n) * 3);
@@ -132,7 +137,8 @@ int32_t pgs_splats_resize(pgs_context* ctx, int32_t branch, int32_t n, int32_t s
         b.logit_opacities.resize(n);
         b.sh.resize(size_t(n) * b.sh_k() * 3);
         b.step = 0;
-        resize_statistics(b);
+        b.reset_statistics();
+        ctx->backend->reshaped(*ctx);
         return PGS_OK;
     }));
 }
@@ -143,13 +149,17 @@ int32_t pgs_nets_init(pgs_context* ctx, int32_t branch, int32_t plane_base, int3
     return int32_t(guarded(ctx, [&] {
         branch_of(ctx, branch);
         require(plane_base >= 2 && plane_finest >= plane_base && plane_finest <= 512, "pgs_nets_init: expected 2 <= base <= finest <= 512.");
+        ctx->backend->release(*ctx);
         nets_init(*ctx, branch, plane_base, plane_finest);
+        ctx->backend->reshaped(*ctx);
         return PGS_OK;
     }));
 }
 int32_t pgs_encoder_init(pgs_context* ctx) {
     return int32_t(guarded(ctx, [&] {
+        ctx->backend->release(*ctx);
         encoder_init(*ctx);
+        ctx->backend->reshaped(*ctx);
         return PGS_OK;
     }));
 }
@@ -174,6 +184,7 @@ int32_t pgs_tensor_get(pgs_context* ctx, const char* name, void* out, int64_t co
         const auto* values = find_tensor(*ctx, name);
         require(values != nullptr, "tensor: no tensor is called '" + std::string(name) + "'.");
         require(count == int64_t(values->size()), std::string(name) + ": expected room for " + std::to_string(values->size()) + " values, got " + std::to_string(count) + ".");
+        ctx->backend->fetch(*ctx, *values);
         std::memcpy(out, values->data(), size_t(count) * sizeof(real));
         return PGS_OK;
     }));
@@ -190,6 +201,7 @@ int32_t pgs_tensor_set(pgs_context* ctx, const char* name, const void* in, int64
         require(values != nullptr, "tensor: no tensor is called '" + std::string(name) + "'.");
         require(count == int64_t(values->size()), std::string(name) + ": expected " + std::to_string(values->size()) + " values, got " + std::to_string(count) + ".");
         std::memcpy(values->data(), in, size_t(count) * sizeof(real));
+        ctx->backend->written(*ctx, *values);
         return PGS_OK;
     }));
 }

@@ -1,8 +1,8 @@
 /* What the C edge's files share: one lock, exceptions turned into status codes, checked arguments. */
 #pragma once
-#include "../include/pgs_trainer.h"
 #include <new>
-#include <string>
+#include "backend.h"
+#include "failure.h"
 #include "state.h"
 
 struct pgs_context : pgs::Context {
@@ -10,15 +10,6 @@ struct pgs_context : pgs::Context {
 };
 
 namespace pgs {
-
-struct Failure {
-    int32_t status;
-    std::string message;
-};
-
-inline void require(bool ok, const std::string& message, int32_t status = PGS_E_ARGUMENT) {
-    if (!ok) throw Failure{status, message};
-}
 
 /* One call in flight, no exception past the edge. */
 template <class F> int64_t guarded(pgs_context* ctx, F&& body) {
@@ -57,10 +48,6 @@ inline void require_model(pgs_context* ctx, int32_t mask, bool deform) {
     }
     require(!deform || ctx->encoder.fc[1].weight.size() > 0, "encoder: expected weights. Call pgs_encoder_init first.");
     require(!deform || !ctx->data.mel.empty(), "audio: expected feature frames. Call pgs_data_audio first.");
-}
-
-inline void resize_statistics(Branch& b) {
-    for (auto* values : {&b.grad_accum, &b.weight_accum, &b.grad_accum_plain, &b.view_count, &b.max_contribution}) values->assign(b.n, real(0));
 }
 
 }  // namespace pgs

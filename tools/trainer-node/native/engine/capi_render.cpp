@@ -3,21 +3,6 @@
 
 using namespace pgs;
 
-namespace {
-
-void copy_planes(const Frame& frame, float* out) {
-    if (!out) return;
-    for (int y = 0; y < frame.height; y++)
-        for (int x = 0; x < frame.width; x++) {
-            const size_t at = size_t(y) * frame.stride + x;
-            float* pixel = out + (size_t(y) * frame.width + x) * 4;
-            for (int c = 0; c < 3; c++) pixel[c] = float(frame.color[c][at]);
-            pixel[3] = float(real(1) - frame.trans[at]);
-        }
-}
-
-}  // namespace
-
 extern "C" {
 
 int32_t pgs_render_frame(pgs_context* ctx, int32_t frame, int32_t deform, float* out_face, float* out_mouth) {
@@ -28,9 +13,7 @@ int32_t pgs_render_frame(pgs_context* ctx, int32_t frame, int32_t deform, float*
         require_model(ctx, mask, deform != 0);
         for (int b = 0; b < BRANCHES; b++) {
             if (!(mask & (1 << b))) continue;
-            pose_branch(*ctx, b, frame, deform != 0, plain_draw(*ctx));
-            render_branch(*ctx, b, ctx->data.frames[frame].camera, ctx->data.width, ctx->data.height, false);
-            copy_planes(ctx->view[b].frame, b == FACE ? out_face : out_mouth);
+            ctx->backend->render(*ctx, b, frame, deform != 0, b == FACE ? out_face : out_mouth);
         }
         return PGS_OK;
     }));
@@ -68,7 +51,7 @@ int32_t pgs_render_splats(pgs_context* ctx, int32_t n, int32_t sh_degree, const 
         bin_splats(ctx->pool, projected, frame.tiles_x, frame.tiles_y, bins);
         const bool depth = out_depth || out_median;
         rasterize(ctx->pool, projected, bins, frame, depth);
-        copy_planes(frame, out_rgba);
+        copy_picture(frame, out_rgba);
         for (int y = 0; depth && y < height; y++)
             for (int x = 0; x < width; x++) {
                 const size_t at = size_t(y) * frame.stride + x, to = size_t(y) * width + x;
@@ -93,6 +76,10 @@ int32_t pgs_render_splats(pgs_context* ctx, int32_t n, int32_t sh_degree, const 
 int32_t pgs_encode_audio(pgs_context* ctx, int32_t first, int32_t count, float* out) {
     return int32_t(guarded(ctx, [&] {
         require(out && count >= 0 && !ctx->data.mel.empty() && ctx->encoder.fc[1].weight.size() > 0, "pgs_encode_audio: expected audio and encoder.");
+        for (const Linear* layer : encoder_layers(ctx->encoder)) {
+            ctx->backend->fetch(*ctx, layer->weight.value);
+            ctx->backend->fetch(*ctx, layer->bias.value);
+        }
         EncoderPass pass;
         for (int i = 0; i < count; i++) {
             encoder_window(ctx->data, first + i, WindowDraw(), pass);
@@ -107,6 +94,8 @@ int32_t pgs_spatial_features(pgs_context* ctx, int32_t branch, float* out, uint8
     return int32_t(guarded(ctx, [&] {
         Branch& b = branch_of(ctx, branch);
         require(out && inside && b.planes.size() > 0, "pgs_spatial_features: expected buffers and feature planes.");
+        ctx->backend->fetch(*ctx, b.means.value);
+        ctx->backend->fetch(*ctx, b.planes.value);
         for (int i = 0; i < b.n; i++) {
             real feat[PGS_SPATIAL_FEAT_DIM] = {0};
             inside[i] = inside_bound(&b.means.value[size_t(i) * 3]) ? 1 : 0;

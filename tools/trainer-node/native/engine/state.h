@@ -12,6 +12,7 @@
 #include "../core/wanted.h"
 #include "../cpu/loss.h"
 #include "../cpu/raster.h"
+#include "backend.h"
 #include "settings.h"
 
 namespace pgs {
@@ -52,6 +53,10 @@ struct Branch {
     std::vector<int32_t> order;
     int64_t cursor = 0;
     double step = 0; /* Adam steps taken by the splats */
+    std::vector<std::vector<real>*> statistics() { return {&grad_accum, &weight_accum, &grad_accum_plain, &view_count, &max_contribution}; }
+    void reset_statistics() {
+        for (auto* values : statistics()) values->assign(n, real(0));
+    }
 };
 
 struct Encoder {
@@ -130,6 +135,7 @@ struct Context {
     PhotometricLoss loss;
     LossPlanes loss_x, loss_y, loss_grad;
     std::map<std::string, double> seconds; /* per pass, for pgs_bench */
+    std::unique_ptr<Backend> backend;
     std::string error;
     std::atomic<bool> cancel{false}, closed{false};
     std::mutex running;
@@ -177,11 +183,13 @@ StepLoss composite_loss(Context& ctx, int frame, const Draw& draw, bool grads);
 void pose_branch(Context& ctx, int branch, int frame, bool deform, const Draw& draw);
 void render_branch(Context& ctx, int branch, const Camera& camera, int width, int height, bool with_depth);
 void zero_grads(Context& ctx, int branch);
-bool all_finite(const std::vector<real>& values);
 
 /* adam.cpp */
 void adam_splats(Context& ctx, int branch, bool colour_only);
 void adam_nets(Context& ctx, int branch_mask); /* mask 0: the encoder alone */
+
+/* Premultiplied RGBA [height, width, 4] of a rendered frame. */
+void copy_picture(const Frame& frame, float* rgba);
 
 /* names.cpp: tensors by name */
 std::vector<real>* find_tensor(Context& ctx, const std::string& name);

@@ -86,10 +86,14 @@ void project_backward(Context& ctx, int branch, const Camera& camera, ViewPass& 
 
 }  // namespace
 
-bool all_finite(const std::vector<real>& values) {
-    real sum = 0; /* inf - inf and NaN both survive a sum of x * 0 */
-    for (real v : values) sum += v * real(0);
-    return sum == 0;
+void copy_picture(const Frame& frame, float* rgba) {
+    for (int y = 0; y < frame.height; y++)
+        for (int x = 0; x < frame.width; x++) {
+            const size_t at = size_t(y) * frame.stride + x;
+            float* pixel = rgba + (size_t(y) * frame.width + x) * 4;
+            for (int c = 0; c < 3; c++) pixel[c] = float(frame.color[c][at]);
+            pixel[3] = float(real(1) - frame.trans[at]);
+        }
 }
 
 void zero_grads(Context& ctx, int branch) {
