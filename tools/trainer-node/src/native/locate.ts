@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PgsError } from '../../../../plugin/core/index.js';
@@ -6,30 +7,92 @@ import { PgsError } from '../../../../plugin/core/index.js';
 /** Scalar type that a native library computes in. `f64` is the gradient oracle, `f32` the product. */
 export type Precision = 'f32' | 'f64';
 
-const FILE_NAMES: Readonly<Record<Precision, string>> = { f32: 'libpgs_cpu.so', f64: 'libpgs_cpu_f64.so' };
+/** File names of the libraries. The oracle is built in a checkout alone; packages hold the other two. */
+export const NATIVE_FILES = {
+    cpu: 'libpgs_cpu.so',
+    cpu64: 'libpgs_cpu_f64.so',
+    cuda: 'libpgs_cuda.so',
+} as const;
 
-/** Folders that are searched, best first: `PGS_NATIVE_DIR`, then the checkout's own build folder. */
-export function nativeFolders(env: NodeJS.ProcessEnv = process.env): string[] {
-    const build = resolve(dirname(fileURLToPath(import.meta.url)), '../../native/build');
+/** Platforms that a package with prebuilt libraries exists for, as Node names them. */
+const PREBUILT: readonly string[] = ['linux-x64'];
+
+/** Where libraries may lie, best first, and how this copy of the trainer is told to get them. */
+interface Search {
+    readonly folders: readonly string[];
+    readonly cure: string;
+}
+
+/** The trainer's own folder: that of the nearest `package.json`, in a checkout and in an installed package alike. */
+function trainerFolder(): string {
+    let folder = dirname(fileURLToPath(import.meta.url));
+    while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
+    return folder;
+}
+
+/** The installed package with this platform's libraries, or undefined. */
+function platformFolder(name: string): string | undefined {
+    try {
+        return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+    } catch {
+        return undefined;
+    }
+}
+
+function search(env: NodeJS.ProcessEnv): Search {
+    const native = join(trainerFolder(), 'native');
+    const isCheckout = existsSync(join(native, 'CMakeLists.txt'));
+    const build = 'Run `npm run build:native` (needs CMake and g++)';
     const override = env['PGS_NATIVE_DIR'];
     // An explicit folder is an order, not a hint: falling back to another build would hide a typing error.
-    return override === undefined || override === '' ? [build] : [resolve(override)];
+    if (override !== undefined && override !== '') {
+        const cure = isCheckout ? `${build}, or correct` : 'Correct or unset';
+        return {
+            folders: [resolve(override)],
+            cure: `${cure} PGS_NATIVE_DIR, the only place that is searched when set.`,
+        };
+    }
+    const platform = `${process.platform}-${process.arch}`;
+    const name = `pgstalker-trainer-${platform}`;
+    const installed = platformFolder(name);
+    const folders = installed === undefined ? [] : [installed];
+    if (isCheckout) {
+        const cure = `${build}, or set PGS_NATIVE_DIR to the folder that holds it.`;
+        return { folders: [join(native, 'build'), ...folders], cure };
+    }
+    if (!PREBUILT.includes(platform)) {
+        const cure = `There is no prebuilt library for ${platform}, only for ${PREBUILT.join(', ')}`;
+        return {
+            folders,
+            cure: `${cure}: build it in a checkout of the sources and set PGS_NATIVE_DIR to its folder.`,
+        };
+    }
+    const missing = `The optional package ${name} was left out or is damaged`;
+    return { folders, cure: `${missing}: npm install --include=optional pgstalker-trainer (glibc 2.34 or newer).` };
+}
+
+/** Folders that are searched, best first: `PGS_NATIVE_DIR` alone, or the checkout's own build folder, then the platform's package. */
+export function nativeFolders(env: NodeJS.ProcessEnv = process.env): string[] {
+    return [...search(env).folders];
+}
+
+/** Path of a library file (see {@link NATIVE_FILES}), or undefined where no searched folder holds it. */
+export function findNative(file: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
+    return nativeFolders(env)
+        .map((folder) => join(folder, file))
+        .find((path) => existsSync(path));
 }
 
 /**
  * Path of the training library.
  *
- * @throws PgsError `NATIVE_MISSING` - names every folder that was searched and the command that builds the library.
+ * @throws PgsError `NATIVE_MISSING` - names every folder that was searched and what to do about it here.
  */
 export function locateNative(precision: Precision = 'f32', env: NodeJS.ProcessEnv = process.env): string {
-    const folders = nativeFolders(env);
-    for (const folder of folders) {
-        const path = join(folder, FILE_NAMES[precision]);
-        if (existsSync(path)) return path;
-    }
-    throw new PgsError(
-        'NATIVE_MISSING',
-        `training engine: expected ${FILE_NAMES[precision]} in ${folders.join(', ')}, got no such file. ` +
-            'Run `npm run build:native` (needs g++), or set PGS_NATIVE_DIR to the folder that holds it.',
-    );
+    const file = precision === 'f32' ? NATIVE_FILES.cpu : NATIVE_FILES.cpu64;
+    const path = findNative(file, env);
+    if (path !== undefined) return path;
+    const { folders, cure } = search(env);
+    const where = folders.length > 0 ? folders.join(', ') : 'an installed package';
+    throw new PgsError('NATIVE_MISSING', `training engine: expected ${file} in ${where}, got no such file. ${cure}`);
 }
