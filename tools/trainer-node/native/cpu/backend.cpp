@@ -116,6 +116,6 @@ class CpuBackend : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend(Context&) { return std::make_unique<CpuBackend>(); }
+std::unique_ptr<Backend> make_backend() { return std::make_unique<CpuBackend>(); }
 
 }  // namespace pgs

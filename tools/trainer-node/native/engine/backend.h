@@ -54,7 +54,8 @@ class Backend {
     virtual std::string bench(Context&, int iterations) = 0;
 };
 
-std::unique_ptr<Backend> make_backend(Context& ctx);
+/* Never throws where there is no GPU: the first call that needs one does. */
+std::unique_ptr<Backend> make_backend();
 
 extern const char* const STAGE_NAMES[3];
 /* Where the loss is not finite, throws PGS_E_DIVERGED and names the first tensor that is not. */

@@ -19,9 +19,7 @@ const char* pgs_build_info(void) {
 
 pgs_context* pgs_create(int32_t threads, uint64_t seed) {
     try {
-        auto ctx = std::make_unique<pgs_context>(threads, seed);
-        ctx->backend = make_backend(*ctx);
-        return ctx.release();
+        return new pgs_context(threads, seed);
     } catch (...) {
         return nullptr;
     }

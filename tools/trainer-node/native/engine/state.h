@@ -117,12 +117,13 @@ struct ViewPass {
 };
 
 struct Context {
-    explicit Context(int threads, uint64_t seed) : pool(threads), seed(seed) {
+    explicit Context(int threads, uint64_t seed) : pool(threads), seed(seed), backend(make_backend()) {
         branch[MOUTH].id = MOUTH;
         for (const Setting& setting : SETTINGS) settings[setting.name] = setting.value;
     }
     Pool pool;
     uint64_t seed;
+    std::unique_ptr<Backend> backend;
     std::map<std::string, double> settings;
     double setting(const char* name) const { return settings.at(name); }
     Branch branch[BRANCHES];
@@ -135,7 +136,6 @@ struct Context {
     PhotometricLoss loss;
     LossPlanes loss_x, loss_y, loss_grad;
     std::map<std::string, double> seconds; /* per pass, for pgs_bench */
-    std::unique_ptr<Backend> backend;
     std::string error;
     std::atomic<bool> cancel{false}, closed{false};
     std::mutex running;
