@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(SCAN_BLOCK) scan_bins(int splat_blocks, BinArr
         if (b < splat_blocks) bins.block_slots[b] = uint32_t(before);
         pairs += total;
     }
-    const bool overflow = pairs > bins.pair_capacity;
+    const bool overflow = pairs > bins.pair_capacity || (bins.stopped && *bins.stopped);
     const int tiles = bins.tiles();
     uint32_t start = 0, bucket = 0, longest = 0;
     for (int first = 0; first < tiles; first += SCAN_BLOCK) {

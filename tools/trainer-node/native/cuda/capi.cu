@@ -52,20 +52,23 @@ extern "C" int32_t pgs_cuda_view(int32_t n, int32_t sh_degree, const float* mean
                 "pgs_cuda_view: expected out_depth and out_median, or neither and no v_depth.");
         const cudaStream_t stream = nullptr;
         const size_t count = size_t(n), k3 = size_t(sh_degree + 1) * (sh_degree + 1) * 3;
-        DeviceView view({n, sh_degree, width, height, pair_capacity, out_depth != nullptr}, stream);
+        DeviceSplats splats(n, sh_degree, stream);
+        DeviceView view;
+        view.resize({n, width, height, pair_capacity, out_depth != nullptr});
         CameraT<float> camera;
         set_camera(camera, viewmat, fx, fy, cx, cy, width, height);
-        view.camera.put(&camera, 1, stream);
-        if (n > 0) {
-            view.means.put(means, count * 3, stream);
-            view.quats.put(quats, count * 4, stream);
-            view.log_scales.put(log_scales, count * 3, stream);
-            view.logit_opacities.put(logit_opacities, count, stream);
-            view.sh.put(sh, count * k3, stream);
-        }
-        view.forward(sh_degree);
+        DeviceArray<CameraT<float>> device_camera;
+        device_camera.resize(1, "the camera");
+        device_camera.put(&camera, 1, stream);
+        splats.means.put(means, count * 3, stream);
+        splats.quats.put(quats, count * 4, stream);
+        splats.log_scales.put(log_scales, count * 3, stream);
+        splats.logit_opacities.put(logit_opacities, count, stream);
+        splats.sh.put(sh, count * k3, stream);
+        view.project_and_bin(stream, device_camera.data(), splats.arrays(), sh_degree);
+        view.raster_forward(stream);
         ViewCounters counters;
-        if (view.overflowed(counters))
+        if (view.overflowed(stream, counters))
             throw CudaFailure{PGS_E_OVERFLOW, "pgs_cuda_view: expected at most " + std::to_string(pair_capacity) + " pairs, got " +
                                                   std::to_string(counters.pairs) + ". Pass a larger pair_capacity."};
         const int stride = view.tiles_x() * PGS_TILE_SIZE;
@@ -80,14 +83,15 @@ extern "C" int32_t pgs_cuda_view(int32_t n, int32_t sh_degree, const float* mean
             std::vector<float> depth_gradient(view.v_depth.size(), 0.0f);
             if (v_depth) depth_gradient = pad_rows<float>(v_depth, depth_gradient.size(), stride, width, height);
             if (out_depth) view.v_depth.put(depth_gradient.data(), depth_gradient.size(), stream);
-            view.backward(sh_degree);
-            copy_out(view.weight_accum, out_counts, stream);
-            copy_out(view.max_contribution, out_max, stream);
-            copy_out(view.v_means, v_means, stream);
-            copy_out(view.v_quats, v_quats, stream);
-            copy_out(view.v_log_scales, v_log_scales, stream);
-            copy_out(view.v_logit_opacities, v_logit_opacities, stream);
-            copy_out(view.v_sh, v_sh, stream);
+            view.raster_backward(stream);
+            view.project_back(stream, device_camera.data(), splats.arrays(), sh_degree);
+            copy_out(splats.weight_accum, out_counts, stream);
+            copy_out(splats.max_contribution, out_max, stream);
+            copy_out(splats.v_means, v_means, stream);
+            copy_out(splats.v_quats, v_quats, stream);
+            copy_out(splats.v_log_scales, v_log_scales, stream);
+            copy_out(splats.v_logit_opacities, v_logit_opacities, stream);
+            copy_out(splats.v_sh, v_sh, stream);
         }
     } catch (const CudaFailure& failure) {
         status = failure.status;

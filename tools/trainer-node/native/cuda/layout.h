@@ -70,6 +70,7 @@ struct BinArrays {
     int tiles_x, tiles_y;
     uint32_t pair_capacity;
     ViewCounters* counters; /* [1] */
+    const int* stopped;     /* [1] where 1, the view counts as one that overflowed; null: never */
     uint32_t* tile_cursor;  /* [T] pairs counted, then pairs placed */
     uint32_t* tile_start;   /* [T + 1] into isect_* */
     uint32_t* bucket_start; /* [T + 1] */

@@ -2,24 +2,38 @@
 
 namespace pgs {
 
-DeviceView::DeviceView(const ViewSize& size, cudaStream_t stream) : size_(size), stream_(stream) {
-    const size_t n = size_t(size.splats), k3 = size_t(size.sh_degree + 1) * (size.sh_degree + 1) * 3, pairs = size.pair_capacity;
-    const size_t tiles = size_t(tiles_x()) * tiles_y(), pixels = tiles * TILE_PIXELS, buckets = pairs / BUCKET + tiles;
-    camera.resize(1, "the camera");
-    means.resize(n * 3, "means");
-    quats.resize(n * 4, "quats");
-    log_scales.resize(n * 3, "log scales");
-    logit_opacities.resize(n, "opacities");
-    sh.resize(n * k3, "colours");
-    v_means.resize(n * 3, "gradients of means");
-    v_quats.resize(n * 4, "gradients of quats");
-    v_log_scales.resize(n * 3, "gradients of log scales");
-    v_logit_opacities.resize(n, "gradients of opacities");
-    v_sh.resize(n * k3, "gradients of colours");
+DeviceSplats::DeviceSplats(int n, int sh_degree, cudaStream_t stream) : n(n), sh_degree(sh_degree) {
+    const size_t count = size_t(n), k3 = size_t(sh_degree + 1) * (sh_degree + 1) * 3;
+    for (DeviceArray<float>* array : {&means, &v_means, &log_scales, &v_log_scales}) array->resize(count * 3, "splats");
+    for (DeviceArray<float>* array : {&quats, &v_quats}) array->resize(count * 4, "splats");
+    for (DeviceArray<float>* array : {&logit_opacities, &v_logit_opacities}) array->resize(count, "splats");
+    for (DeviceArray<float>* array : {&sh, &v_sh}) array->resize(count * k3, "colours");
     for (DeviceArray<float>* sums : {&grad_accum, &weight_accum, &grad_accum_plain, &view_count, &max_contribution}) {
-        sums->resize(n, "density sums");
-        if (n > 0) check_cuda(cudaMemsetAsync(sums->data(), 0, n * sizeof(float), stream), "density sums");
+        sums->resize(count, "density sums");
+        sums->clear(stream);
     }
+}
+
+SplatArrays DeviceSplats::arrays() const {
+    return {n,
+            (sh_degree + 1) * (sh_degree + 1),
+            means.data(),
+            quats.data(),
+            log_scales.data(),
+            logit_opacities.data(),
+            sh.data(),
+            v_means.data(),
+            v_quats.data(),
+            v_log_scales.data(),
+            v_logit_opacities.data(),
+            v_sh.data(),
+            {grad_accum.data(), weight_accum.data(), grad_accum_plain.data(), view_count.data(), max_contribution.data()}};
+}
+
+void DeviceView::resize(const ViewSize& size) {
+    size_ = size;
+    const size_t n = size_t(size.splats), pairs = size.pair_capacity;
+    const size_t tiles = size_t(tiles_x()) * tiles_y(), pixels = tiles * TILE_PIXELS, buckets = pairs / BUCKET + tiles;
     screen.resize(n, "projected splats");
     picture.resize(pixels, "the picture");
     v_picture.resize(pixels, "the picture's gradient");
@@ -40,28 +54,46 @@ DeviceView::DeviceView(const ViewSize& size, cudaStream_t stream) : size_(size),
     keys.resize(pairs, "pairs");
     merge_keys.resize(pairs, "pairs");
     slots.resize(pairs, "gradients of pairs");
-    if (!size.depth) return;
-    depth.resize(pixels, "depth");
-    median.resize(pixels, "depth");
-    v_depth.resize(pixels, "the depth's gradient");
-    depth_checkpoints.resize(buckets * TILE_PIXELS, "checkpoints");
+    const size_t depths = size.depth ? 1 : 0;
+    depth.resize(pixels * depths, "depth");
+    median.resize(pixels * depths, "depth");
+    v_depth.resize(pixels * depths, "the depth's gradient");
+    depth_checkpoints.resize(buckets * TILE_PIXELS * depths, "checkpoints");
 }
 
-void DeviceView::forward(int degree) {
-    launch_project(stream_, camera.data(), splats(), degree, screen.data());
-    launch_bin(stream_, screen.data(), size_.splats, bins());
-    launch_raster(stream_, bins(), raster());
-    check_cuda(cudaGetLastError(), "forward kernels");
+size_t DeviceView::bytes() const {
+    size_t sum = v_picture.bytes() + screen.bytes() + picture.bytes() + slots.bytes() + keys.bytes() + merge_keys.bytes() +
+                 isect_masks.bytes() + checkpoints.bytes();
+    for (const DeviceArray<float>* array : {&v_depth, &depth, &median, &depth_checkpoints}) sum += array->bytes();
+    for (const DeviceArray<uint32_t>* array : {&tile_cursor, &tile_start, &bucket_start, &bucket_tile, &tile_reached, &pair_count,
+                                               &splat_slot, &block_slots, &slot_splat, &isect_splats, &isect_slots})
+        sum += array->bytes();
+    return sum;
 }
 
-void DeviceView::backward(int degree) {
-    launch_raster_backward(stream_, bins(), raster());
-    launch_project_backward(stream_, camera.data(), splats(), degree, screen.data(), bins(), slots.data());
-    check_cuda(cudaGetLastError(), "backward kernels");
+void DeviceView::project_and_bin(cudaStream_t stream, const CameraT<float>* camera, const SplatArrays& splats, int degree) {
+    launch_project(stream, camera, splats, degree, screen.data());
+    launch_bin(stream, screen.data(), size_.splats, bins());
+    check_cuda(cudaGetLastError(), "projection and binning");
 }
 
-bool DeviceView::overflowed(ViewCounters& out) {
-    out = counters.get(stream_)[0];
+void DeviceView::raster_forward(cudaStream_t stream) {
+    launch_raster(stream, bins(), raster());
+    check_cuda(cudaGetLastError(), "rasterization");
+}
+
+void DeviceView::raster_backward(cudaStream_t stream) {
+    launch_raster_backward(stream, bins(), raster());
+    check_cuda(cudaGetLastError(), "gradients of pairs");
+}
+
+void DeviceView::project_back(cudaStream_t stream, const CameraT<float>* camera, const SplatArrays& splats, int degree) {
+    launch_project_backward(stream, camera, splats, degree, screen.data(), bins(), slots.data());
+    check_cuda(cudaGetLastError(), "gradients of splats");
+}
+
+bool DeviceView::overflowed(cudaStream_t stream, ViewCounters& out) {
+    out = counters.get(stream)[0];
     return out.overflow != 0;
 }
 
@@ -71,6 +103,7 @@ BinArrays DeviceView::bins() const {
     b.tiles_y = tiles_y();
     b.pair_capacity = size_.pair_capacity;
     b.counters = counters.data();
+    b.stopped = stopped;
     b.tile_cursor = tile_cursor.data();
     b.tile_start = tile_start.data();
     b.bucket_start = bucket_start.data();
@@ -102,22 +135,6 @@ RasterArrays DeviceView::raster() const {
     r.v_picture = v_picture.data();
     r.slots = slots.data();
     return r;
-}
-
-SplatArrays DeviceView::splats() const {
-    return {size_.splats,
-            (size_.sh_degree + 1) * (size_.sh_degree + 1),
-            means.data(),
-            quats.data(),
-            log_scales.data(),
-            logit_opacities.data(),
-            sh.data(),
-            v_means.data(),
-            v_quats.data(),
-            v_log_scales.data(),
-            v_logit_opacities.data(),
-            v_sh.data(),
-            {grad_accum.data(), weight_accum.data(), grad_accum_plain.data(), view_count.data(), max_contribution.data()}};
 }
 
 }  // namespace pgs

@@ -82,26 +82,32 @@ void collect_bins(DeviceView& view, const Twin& twin, Run& run) {
 
 Run run_kernels(const Scene& scene, const Twin& twin, uint64_t seed) {
     simt::set_seed(seed);
-    DeviceView view({scene.count(), scene.sh_degree, scene.width, scene.height, scene.pair_capacity, scene.depth}, nullptr);
-    view.camera.put(&scene.camera, 1, nullptr);
+    DeviceSplats splats(scene.count(), scene.sh_degree, nullptr);
+    DeviceView view;
+    view.resize({scene.count(), scene.width, scene.height, scene.pair_capacity, scene.depth});
+    DeviceArray<CameraT<float>> camera;
+    camera.resize(1, "the camera");
+    camera.put(&scene.camera, 1, nullptr);
     const auto put = [](DeviceArray<float>& to, const Floats& from) { to.put(from.data(), from.size(), nullptr); };
-    put(view.means, scene.means);
-    put(view.quats, scene.quats);
-    put(view.log_scales, scene.log_scales);
-    put(view.logit_opacities, scene.logit_opacities);
-    put(view.sh, scene.sh);
+    put(splats.means, scene.means);
+    put(splats.quats, scene.quats);
+    put(splats.log_scales, scene.log_scales);
+    put(splats.logit_opacities, scene.logit_opacities);
+    put(splats.sh, scene.sh);
     std::vector<Quad> v_picture(twin.frame.pixels());
     for (size_t p = 0; p < v_picture.size(); p++)
         v_picture[p] = {twin.frame_grad.color[0][p], twin.frame_grad.color[1][p], twin.frame_grad.color[2][p], twin.frame_grad.trans[p]};
     view.v_picture.put(v_picture.data(), v_picture.size(), nullptr);
     if (scene.depth) put(view.v_depth, twin.frame_grad.depth);
-    view.forward(scene.degree);
-    view.backward(scene.degree);
+    view.project_and_bin(nullptr, camera.data(), splats.arrays(), scene.degree);
+    view.raster_forward(nullptr);
+    view.raster_backward(nullptr);
+    view.project_back(nullptr, camera.data(), splats.arrays(), scene.degree);
 
     Run run;
     Floats& screen = run.arrays["screen"];
     for (const ScreenSplat& s : view.screen.get(nullptr)) push_screen(unpack_splat(s), screen);
-    const bool overflowed = view.overflowed(run.counters);
+    const bool overflowed = view.overflowed(nullptr, run.counters);
     if (!overflowed) collect_bins(view, twin, run);
     const std::vector<Quad> picture = view.picture.get(nullptr);
     const char* const names[4] = {"red", "green", "blue", "trans"};
@@ -110,16 +116,16 @@ Run run_kernels(const Scene& scene, const Twin& twin, uint64_t seed) {
         run.arrays["depth"] = inside(scene, twin, view.depth.get(nullptr));
         run.arrays["median"] = inside(scene, twin, view.median.get(nullptr));
     }
-    run.arrays["v_means"] = view.v_means.get(nullptr);
-    run.arrays["v_quats"] = view.v_quats.get(nullptr);
-    run.arrays["v_log_scales"] = view.v_log_scales.get(nullptr);
-    run.arrays["v_logit_opacities"] = view.v_logit_opacities.get(nullptr);
-    run.arrays["v_sh"] = view.v_sh.get(nullptr);
-    run.arrays["grad_accum"] = view.grad_accum.get(nullptr);
-    run.arrays["grad_accum_plain"] = view.grad_accum_plain.get(nullptr);
-    run.arrays["max_contribution"] = view.max_contribution.get(nullptr);
-    run.arrays["counts"] = view.weight_accum.get(nullptr);
-    run.arrays["view_count"] = view.view_count.get(nullptr);
+    run.arrays["v_means"] = splats.v_means.get(nullptr);
+    run.arrays["v_quats"] = splats.v_quats.get(nullptr);
+    run.arrays["v_log_scales"] = splats.v_log_scales.get(nullptr);
+    run.arrays["v_logit_opacities"] = splats.v_logit_opacities.get(nullptr);
+    run.arrays["v_sh"] = splats.v_sh.get(nullptr);
+    run.arrays["grad_accum"] = splats.grad_accum.get(nullptr);
+    run.arrays["grad_accum_plain"] = splats.grad_accum_plain.get(nullptr);
+    run.arrays["max_contribution"] = splats.max_contribution.get(nullptr);
+    run.arrays["counts"] = splats.weight_accum.get(nullptr);
+    run.arrays["view_count"] = splats.view_count.get(nullptr);
     return run;
 }
 
