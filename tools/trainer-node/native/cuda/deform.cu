@@ -75,7 +75,8 @@ template <int J> __device__ __forceinline__ void store_rows(const float (&sums)[
 }
 /* The output layer, linear, Y <= 16 channels. All threads call it; it holds the barrier before it overwrites x. */
 template <int Y, int IN>
-__device__ __forceinline__ void output_layer(const float* w, const float* bias, const float* in, const TileLane& at, float* x, float* kept) {
+__device__ __forceinline__ void output_layer(const float* w, const float* bias, const float* in, const TileLane& at, float* x,
+                                             float* kept) {
     const int o = at.group < Y ? at.group : Y - 1;
     float y[1][OWN_SPLATS];
     start_at(bias, o, y);

@@ -18,7 +18,6 @@ namespace {
 constexpr int FEAT = PGS_SPATIAL_FEAT_DIM, P = PGS_PROJ_DIM, E_DIM = PGS_PROJ_EXPR_DIM, A = PGS_AUDIO_FEAT_DIM;
 constexpr int FACE_H = PGS_FACE_HIDDEN_DIM, FACE_Y = PGS_FACE_DELTA_DIM, MOUTH_H = PGS_MOUTH_HIDDEN_DIM, MOUTH_Y = PGS_MOUTH_DELTA_DIM;
 constexpr int FACE_UNIFORM = A + P + E_DIM, FACE_IN = FACE_UNIFORM + FEAT;
-constexpr int WARPS = DEFORM_THREADS / WARP_SIZE;
 /* Feature columns of a thread: 12 of the 16 groups take 3 of the 36, so one warp rests. */
 constexpr int FEAT_COLUMNS = 3, FEAT_GROUPS = FEAT / FEAT_COLUMNS;
 
@@ -27,7 +26,8 @@ __device__ __forceinline__ bool overflowed(const ViewCounters* counters) { retur
 /* Gradient of the output layer's rows into v_y [Y][TILE_PITCH]; zero where a splat does not move. weight: the regulariser's over
  * the splats that move. */
 template <int Y>
-__device__ __forceinline__ void load_v_y(const PoseArrays& pose, const PoseGrads& v_pose, int tile, const float* y, float weight, float* v_y) {
+__device__ __forceinline__ void load_v_y(const PoseArrays& pose, const PoseGrads& v_pose, int tile, const float* y, float weight,
+                                         float* v_y) {
     const int m = int(threadIdx.x) % DEFORM_TILE, half = int(threadIdx.x) / DEFORM_TILE;
     const size_t i = size_t(tile) * DEFORM_TILE + m;
     float mean[3];
@@ -43,38 +43,6 @@ __device__ __forceinline__ void load_v_y(const PoseArrays& pose, const PoseGrads
         }
         v_y[k * TILE_PITCH + m] = v;
     }
-}
-
-/* Bias of the output layer: sums of its rows, a warp a row. */
-template <int Y> __device__ __forceinline__ void put_row_sums(const float* v_y, const TileLane& at, float* slot, bool first) {
-    for (int k = at.warp; k < Y; k += WARPS) {
-        float sum = v_y[k * TILE_PITCH + at.lane] + v_y[k * TILE_PITCH + at.lane + WARP_SIZE];
-        for (int by = WARP_SIZE / 2; by > 0; by /= 2) sum += __shfl_xor_sync(FULL_WARP, sum, by);
-        if (at.lane == 0) put(slot + k, sum, first);
-    }
-}
-/* The same for the channels C group + c that a thread holds. */
-template <int C>
-__device__ __forceinline__ void put_sums(const float (&v)[C][OWN_SPLATS], const TileLane& at, float* slot, bool first) {
-#pragma unroll
-    for (int c = 0; c < C; c++) {
-        const float sum = tile_sum(v[c]);
-        if (at.lane % 8 == 0) put(slot + C * at.group + c, sum, first);
-    }
-}
-/* Zero where the unit h was off. */
-template <int C> __device__ __forceinline__ void relu_vjp(const float* h, const TileLane& at, float (&v)[C][OWN_SPLATS]) {
-#pragma unroll
-    for (int c = 0; c < C; c++) {
-        float own[OWN_SPLATS];
-        load_own(h + (C * at.group + c) * TILE_PITCH, at.splat, own);
-#pragma unroll
-        for (int s = 0; s < OWN_SPLATS; s++) v[c][s] = own[s] > 0.0f ? v[c][s] : 0.0f;
-    }
-}
-template <int C> __device__ __forceinline__ void store_columns(const float (&v)[C][OWN_SPLATS], const TileLane& at, float* rows) {
-#pragma unroll
-    for (int c = 0; c < C; c++) store_own(rows + (C * at.group + c) * TILE_PITCH, at.splat, v[c]);
 }
 
 /* v_feat of the tile from the gradient v [OUT][TILE_PITCH] of the first layer: into global memory, into rows of x (after the barrier
@@ -103,9 +71,11 @@ __device__ __forceinline__ void feature_gradient(const float* w, int ld, const f
     __syncthreads();
 }
 
-/* Adds the encoder's share to v_means. v_feat: rows in shared memory; half_sums [3][64] scratch. It holds one barrier. */
+/* Adds the encoder's share to v_means. v_feat: rows in shared memory; half_sums [3][64] scratch. Rows are last read before the barrier
+ * that it holds, so the next tile may overwrite them at once. */
 __device__ __forceinline__ void add_mean_gradient(const PoseArrays& pose, const DeformWeights& weights, const PlaneLayout& layout,
-                                                  const LevelTable& levels, int tile, const float* v_feat, float* half_sums, float* v_means) {
+                                                  const LevelTable& levels, int tile, const float* v_feat, float* half_sums,
+                                                  float* v_means) {
     const int m = int(threadIdx.x) % DEFORM_TILE, half = int(threadIdx.x) / DEFORM_TILE, i = tile * DEFORM_TILE + m;
     float mean[3];
     const bool moves = load_moving(pose, i, mean);
@@ -168,7 +138,6 @@ __global__ void __launch_bounds__(DEFORM_THREADS, 4) face_backward(const StepInp
         const bool first = tile == int(blockIdx.x);
         const float* const kept = arrays.kept + size_t(tile) * FaceRows::COUNT * DEFORM_TILE;
         float v[C][OWN_SPLATS] = {};
-        __syncthreads(); /* the tile before is done with its rows */
         load_v_y<FACE_Y>(pose, v_pose, tile, kept + FaceRows::Y * DEFORM_TILE, weight, s.v_y);
         load_rows<FACE_H>(s.x, kept + FaceRows::H2 * DEFORM_TILE);
         __syncthreads();
@@ -223,7 +192,6 @@ __global__ void __launch_bounds__(DEFORM_THREADS, 4) mouth_backward(const StepIn
         const bool first = tile == int(blockIdx.x);
         const float* const kept = arrays.kept + size_t(tile) * MouthRows::COUNT * ROW;
         float v_h2[C][OWN_SPLATS] = {}, v_h1[C][OWN_SPLATS] = {}, v_gate[C][OWN_SPLATS] = {}, v_proj[C][OWN_SPLATS] = {};
-        __syncthreads(); /* the tile before is done with its rows */
         load_v_y<MOUTH_Y>(pose, v_pose, tile, kept + MouthRows::Y * ROW, weight, s.v_y);
         load_rows<H>(s.x, kept + MouthRows::H2 * ROW);
         __syncthreads();

@@ -60,7 +60,8 @@ template <int ROWS> __device__ __forceinline__ void load_rows(float* rows, const
 }
 
 /* sums[j] += W[o_j] x for the rows o_j = group + 16 j of staged weights; w points at the thread's first. */
-template <int IN, int J> __device__ __forceinline__ void add_product(const float* w, const float* x, int splat, float (&sums)[J][OWN_SPLATS]) {
+template <int IN, int J>
+__device__ __forceinline__ void add_product(const float* w, const float* x, int splat, float (&sums)[J][OWN_SPLATS]) {
 #pragma unroll 2
     for (int k = 0; k < IN; k += 4) {
         Quad row[J];
@@ -111,7 +112,8 @@ __device__ __forceinline__ void put(float* slot, float value, bool first) { *slo
 /* The gradient of a weight [OUT, IN] over the tile's splats, v x^T, times factor[i] where there is one. Rows o = lane % 8 + 8 a,
  * columns i = 4 warp + lane / 8 + 16 b; see outer_target for where a value lies in the slot. */
 template <int OUT, int IN>
-__device__ __forceinline__ void put_outer(const float* v, const float* x, const float* factor, const TileLane& at, float* slot, bool first) {
+__device__ __forceinline__ void put_outer(const float* v, const float* x, const float* factor, const TileLane& at, float* slot,
+                                          bool first) {
     constexpr int ROWS = (OUT + 7) / 8, COLUMNS = (IN + 15) / 16;
     float sums[ROWS][COLUMNS] = {};
     const int o = at.lane % 8, i = at.group;
@@ -154,6 +156,38 @@ __device__ __forceinline__ float tile_sum(const float own[OWN_SPLATS]) {
     float sum = ((own[0] + own[1]) + (own[2] + own[3])) + ((own[4] + own[5]) + (own[6] + own[7]));
     for (int by = 1; by < 8; by *= 2) sum += __shfl_xor_sync(FULL_WARP, sum, by);
     return sum;
+}
+
+/* Bias of a layer of few channels: sums of its rows, a warp a row. */
+template <int Y> __device__ __forceinline__ void put_row_sums(const float* v_y, const TileLane& at, float* slot, bool first) {
+    for (int k = at.warp; k < Y; k += DEFORM_THREADS / WARP_SIZE) {
+        float sum = v_y[k * TILE_PITCH + at.lane] + v_y[k * TILE_PITCH + at.lane + WARP_SIZE];
+        for (int by = WARP_SIZE / 2; by > 0; by /= 2) sum += __shfl_xor_sync(FULL_WARP, sum, by);
+        if (at.lane == 0) put(slot + k, sum, first);
+    }
+}
+/* The same for channels C group + c in registers. */
+template <int C>
+__device__ __forceinline__ void put_sums(const float (&v)[C][OWN_SPLATS], const TileLane& at, float* slot, bool first) {
+#pragma unroll
+    for (int c = 0; c < C; c++) {
+        const float sum = tile_sum(v[c]);
+        if (at.lane % 8 == 0) put(slot + C * at.group + c, sum, first);
+    }
+}
+/* Zero where the unit h was off. */
+template <int C> __device__ __forceinline__ void relu_vjp(const float* h, const TileLane& at, float (&v)[C][OWN_SPLATS]) {
+#pragma unroll
+    for (int c = 0; c < C; c++) {
+        float own[OWN_SPLATS];
+        load_own(h + (C * at.group + c) * TILE_PITCH, at.splat, own);
+#pragma unroll
+        for (int s = 0; s < OWN_SPLATS; s++) v[c][s] = own[s] > 0.0f ? v[c][s] : 0.0f;
+    }
+}
+template <int C> __device__ __forceinline__ void store_columns(const float (&v)[C][OWN_SPLATS], const TileLane& at, float* rows) {
+#pragma unroll
+    for (int c = 0; c < C; c++) store_own(rows + (C * at.group + c) * TILE_PITCH, at.splat, v[c]);
 }
 
 /* The levels' numbers in float32, in shared memory: a conversion for each tap would cost more than the tap. */

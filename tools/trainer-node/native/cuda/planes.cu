@@ -9,9 +9,10 @@
  * Barriers: after the table is cleared, and before it is flushed.
  *
  * Invariant: sums are 64-bit whole numbers, so the order of atomics does not show. Their unit is the power of two with which
- * n * largest |v_feat| stays below 2^62: as the four weights of a splat are at most one, no sum can overflow, and a part is cut by
- * less than 2^-46 of the largest gradient for any 60 000 splats. Where a gradient of a feature is infinite or NaN, every texel's
- * gradient becomes NaN, for the guard that watches them.
+ * n * largest |v_feat| stays below 2^62: as each of a splat's four weights is at most one, no sum can overflow. What is cut off a part
+ * is below 2^-45 of the largest gradient, for up to 65 536 splats. Where a gradient of a feature is infinite or NaN, every texel's
+ * becomes NaN, for the guard that watches gradients.
+ *
  * A 64-bit addition in shared memory would be a loop of compare and swap; it is made of two 32-bit ones: the lower half's old value
  * tells whether it carried, so the pair is exact in any order.
  */
@@ -56,10 +57,10 @@ struct Sums {
     __device__ __forceinline__ void add(int at, unsigned long long value) const { atomicAdd(&at0[at], value); }
 };
 
-/* Adds the chunk's gradients of one feature; axes: of its plane. */
+/* Adds the chunk's gradients of one feature; scale, stride: its level's. */
 template <class To>
-__device__ __forceinline__ void scatter_chunk(const To& to, const PoseArrays& pose, const float* v_feat, int feature, int chunk, float scale,
-                                              int stride, int point) {
+__device__ __forceinline__ void scatter_chunk(const To& to, const PoseArrays& pose, const float* v_feat, int feature, int chunk,
+                                              float scale, int stride, int point) {
     const int plane = feature / PGS_PLANE_LEVELS, axis_a = plane_axis_a(plane), axis_b = plane_axis_b(plane);
     const int end = (chunk + 1) * CHUNK < pose.n ? (chunk + 1) * CHUNK : pose.n;
     for (int i = chunk * CHUNK + int(threadIdx.x); i < end; i += SCATTER_THREADS) {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include "../cuda/deform.h"
-#include "../cuda/view.h"
+#include "../cuda/memory.h"
 #include "../engine/state.h"
 
 using namespace pgs;
@@ -24,6 +24,7 @@ struct Case {
     int expressions = 6, base = 16, finest = 38;
     bool dead = false;       /* half of the second layer's units are off for every splat */
     bool infinite = false;   /* one gradient is */
+    bool same = false;       /* every splat is where the first is and has its gradient: the largest sums there can be */
 };
 
 const Case CASES[] = {
@@ -41,6 +42,7 @@ const Case CASES[] = {
     {"mouth, 4500", MOUTH, 4500, 0.16, 6, 16, 64},
     {"mouth, 100, all outside", MOUTH, 100, 0.0, 6, 16, 64},
     {"mouth, 700, planes to 200", MOUTH, 700, 0.16, 6, 16, 200},
+    {"face, 512 at one point", FACE, 512, 0.1, 6, 16, 38, false, false, true},
     {"face, 200, one gradient infinite", FACE, 200, 0.1, 6, 16, 38, false, true},
 };
 
@@ -94,7 +96,7 @@ void build(const Case& c, Subject& s) {
     b.quats.resize(n * 4);
     b.logit_opacities.resize(n);
     for (size_t e = 0; e < n * 3; e++) b.means.value[e] = float(c.box > 0 ? (2 * rng.uniform() - 1) * c.box : 0.2 + rng.uniform());
-    if (n > 20 && c.box > 0) { /* on the bound, beside it, and nowhere */
+    if (n > 20 && c.box > 0 && !c.same) { /* on the bound, beside it, and nowhere */
         for (int k = 0; k < 3; k++) b.means.value[3 + k] = k == 1 ? float(-PGS_PLANE_BOUND) : float(PGS_PLANE_BOUND);
         b.means.value[6] = std::nextafter(float(PGS_PLANE_BOUND), 1.0f);
         b.means.value[9] = std::nanf("");
@@ -105,8 +107,14 @@ void build(const Case& c, Subject& s) {
     draw(s.audio_feat, PGS_AUDIO_FEAT_DIM, 1, rng);
     draw(s.expression, size_t(c.expressions), 1, rng);
     draw(s.v_means, n * 3, 1, rng);
-    draw(s.v_quats, n * 4, 1e-2, rng);
+    draw(s.v_quats, n * 4, c.same ? 0 : 1e-2, rng);
     draw(s.v_log_scales, n * 3, 1e-2, rng);
+    if (c.same)
+        for (size_t e = 3; e < n * 3; e++) {
+            b.means.value[e] = b.means.value[e - 3];
+            s.v_means[e] = s.v_means[e - 3];
+            s.v_log_scales[e] = s.v_log_scales[e - 3];
+        }
     if (c.infinite) s.v_means[3 * 20] = INFINITY;
 }
 
@@ -309,13 +317,14 @@ void report(const Case& c) {
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     const double off = std::abs(run.totals.regulariser - regulariser) / (regulariser > 0 ? regulariser : 1);
+    const auto claim = [](bool holds) { return holds ? "true" : "false"; };
     std::printf(
         "{\"case\":\"%s\",\"splats\":%d,\"moving\":%u,\"expectedMoving\":%zu,\"regulariser\":%.9g,\"regulariserDistance\":%.3g,"
         "\"scheduleDifferences\":%zu,\"untouched\":%s,\"cleared\":%s,\"canonical\":%s,\"movedOutside\":%zu,\"texels\":%zu,"
         "\"nanTexels\":%zu,\"distances\":%s},\"seconds\":%.2f}\n",
-        c.name, c.splats, run.totals.moving, moving, run.totals.regulariser, std::isfinite(off) ? off : 1e30, schedule,
-        untouched(c, s) ? "true" : "false", run.cleared ? "true" : "false", poses_as_canonical(s.branch(c)) ? "true" : "false", moved,
-        run.arrays.at("v_planes").size(), nan_texels, distances.c_str(), seconds);
+        c.name, c.splats, run.totals.moving, moving, std::isfinite(off) ? run.totals.regulariser : -1.0,
+        std::isfinite(off) ? off : 1e30, schedule, claim(untouched(c, s)), claim(run.cleared), claim(poses_as_canonical(s.branch(c))),
+        moved, run.arrays.at("v_planes").size(), nan_texels, distances.c_str(), seconds);
     std::fflush(stdout);
 }
 
