@@ -75,7 +75,7 @@ class CpuBackend : public Backend {
         copy_picture(ctx.view[branch].frame, rgba);
     }
 
-    std::string bench(Context& ctx, int iterations) override {
+    std::string bench(Context& ctx, int, int, int iterations) override {
         std::ostringstream text;
         for (const auto& [pass, seconds] : ctx.seconds) text << ",\"" << pass << "\":" << seconds / iterations;
         for (int b = 0; b < BRANCHES; b++)

@@ -1,10 +1,21 @@
-/* Memory and streams of the device, each with an owner. Everything throws CudaFailure. */
+/* Memory and streams of the device, each with an owner. Everything throws Failure. */
 #pragma once
 #include <cstring>
 #include <vector>
 #include "error.h"
 
 namespace pgs {
+
+inline std::string megabytes(size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB"; }
+
+/* Says what was asked for, and what there is. */
+inline void fail_allocation(cudaError_t error, const char* name, size_t bytes) {
+    size_t free = 0, total = 0;
+    std::string rest;
+    if (error == cudaErrorMemoryAllocation && cudaMemGetInfo(&free, &total) == cudaSuccess)
+        rest = " with " + megabytes(free) + " of " + megabytes(total) + " free";
+    check_cuda(error, "GPU memory for " + std::string(name) + ", " + megabytes(bytes) + " more" + rest);
+}
 
 /* Device memory. */
 template <class T>
@@ -35,8 +46,7 @@ class DeviceArray {
         if (count == 0) return;
         void* memory = nullptr;
         const cudaError_t error = cudaMalloc(&memory, wanted * sizeof(T));
-        if (error != cudaSuccess)
-            check_cuda(error, std::string("GPU memory for ") + name + ", " + std::to_string((wanted * sizeof(T) >> 20) + 1) + " MB more");
+        if (error != cudaSuccess) fail_allocation(error, name, wanted * sizeof(T));
         data_ = static_cast<T*>(memory);
         capacity_ = wanted;
         count_ = count;
@@ -85,7 +95,7 @@ class PinnedArray {
         data_ = nullptr;
         count_ = 0;
         void* memory = nullptr;
-        check_cuda(cudaMallocHost(&memory, count * sizeof(T)), "pinned host memory, " + std::to_string((count * sizeof(T) >> 20) + 1) + " MB");
+        check_cuda(cudaMallocHost(&memory, count * sizeof(T)), "pinned host memory, " + megabytes(count * sizeof(T)));
         data_ = static_cast<T*>(memory);
         count_ = count;
     }
@@ -98,28 +108,38 @@ class PinnedArray {
     size_t count_ = 0;
 };
 
-/* A stream of its own: it waits for no other, and can be captured. */
+/* A stream of its own: it waits for no other, and can be captured. Made when it is first used. */
 class Stream {
   public:
-    Stream() { check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream"); }
-    ~Stream() { cudaStreamDestroy(stream_); }
+    Stream() = default;
+    ~Stream() {
+        if (stream_) cudaStreamDestroy(stream_);
+    }
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
-    operator cudaStream_t() const { return stream_; }
-    void wait() const { check_cuda(cudaStreamSynchronize(stream_), "kernels"); }
+    operator cudaStream_t() {
+        if (!stream_) check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
+        return stream_;
+    }
+    void wait() { check_cuda(cudaStreamSynchronize(*this), "kernels"); }
 
   private:
     cudaStream_t stream_ = nullptr;
 };
 
-/* A point of a stream that another stream, or the host, waits for. */
+/* A point of a stream that another stream, or the host, waits for. Made when it is first recorded. */
 class Event {
   public:
-    Event() { check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "an event"); }
-    ~Event() { cudaEventDestroy(event_); }
+    Event() = default;
+    ~Event() {
+        if (event_) cudaEventDestroy(event_);
+    }
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
-    void record(cudaStream_t stream) { check_cuda(cudaEventRecord(event_, stream), "an event"); }
+    void record(cudaStream_t stream) {
+        if (!event_) check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "an event");
+        check_cuda(cudaEventRecord(event_, stream), "an event");
+    }
     void wait() { check_cuda(cudaEventSynchronize(event_), "kernels"); }
     /* What is queued on `stream` from now on waits for it. */
     void hold(cudaStream_t stream) { check_cuda(cudaStreamWaitEvent(stream, event_, 0), "an event"); }

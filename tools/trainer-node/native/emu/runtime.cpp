@@ -2,12 +2,14 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace {
@@ -105,17 +107,32 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 struct PgsEmulatedStream {
     PgsEmulatedGraph* capturing = nullptr;
+    bool forked = false, unjoined = false; /* captures for another stream; has work that the other does not wait for */
 };
 struct PgsEmulatedGraph {
     std::vector<std::function<void()>> work;
 };
-struct PgsEmulatedEvent {};
+struct PgsEmulatedEvent {
+    PgsEmulatedStream* stream = nullptr;
+    double milliseconds = 0;
+};
+
+namespace {
+
+std::set<PgsEmulatedStream*>& streams() {
+    static std::set<PgsEmulatedStream*> all;
+    return all;
+}
+
+}  // namespace
 
 void simt::submit(cudaStream_t stream, std::function<void()> work) {
-    if (stream && stream->capturing)
+    if (stream && stream->capturing) {
         stream->capturing->work.push_back(std::move(work));
-    else
+        stream->unjoined = stream->forked;
+    } else {
         work();
+    }
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
@@ -135,9 +152,11 @@ const char* cudaGetErrorString(cudaError_t error) {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
     *stream = new PgsEmulatedStream;
+    streams().insert(*stream);
     return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    streams().erase(stream);
     delete stream;
     return cudaSuccess;
 }
@@ -152,9 +171,28 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
     delete event;
     return cudaSuccess;
 }
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    event->stream = stream;
+    event->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return cudaSuccess;
+}
 cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+    *milliseconds = float(to->milliseconds - from->milliseconds);
+    return cudaSuccess;
+}
+/* A stream that waits for one that is captured is captured with it, until that one waits for it in turn. */
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    PgsEmulatedStream* const other = event->stream;
+    if (!stream || !other || !other->capturing) return cudaSuccess;
+    if (stream->capturing) {
+        other->unjoined = false;
+        return cudaSuccess;
+    }
+    stream->capturing = other->capturing;
+    stream->forked = true;
+    return cudaSuccess;
+}
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
     if (!stream || stream->capturing) return cudaErrorInvalidValue;
@@ -162,10 +200,16 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
     return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-    if (!stream || !stream->capturing) return cudaErrorInvalidValue;
+    if (!stream || !stream->capturing || stream->forked) return cudaErrorInvalidValue;
+    bool joined = true;
     *graph = stream->capturing;
-    stream->capturing = nullptr;
-    return cudaSuccess;
+    for (PgsEmulatedStream* other : streams()) {
+        if (other->capturing != *graph) continue;
+        joined = joined && !other->unjoined;
+        other->capturing = nullptr;
+        other->forked = other->unjoined = false;
+    }
+    return joined ? cudaSuccess : cudaErrorInvalidValue;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
     *exec = new PgsEmulatedGraph(*graph);
@@ -181,3 +225,20 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
     return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return cudaGraphDestroy(exec); }
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+    *version = 13000;
+    return cudaSuccess;
+}
+cudaError_t cudaDriverGetVersion(int* version) { return cudaRuntimeGetVersion(version); }
+cudaError_t cudaGetDeviceCount(int* count) {
+    *count = 1;
+    return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+    std::snprintf(properties->name, sizeof properties->name, "SIMT emulator");
+    properties->major = 7;
+    properties->minor = 5;
+    size_t free;
+    return cudaMemGetInfo(&free, &properties->totalGlobalMem);
+}

@@ -50,8 +50,9 @@ class Backend {
     virtual void densify(Context&, int branch, const DensityPlan& plan) = 0;
     /* Premultiplied RGBA [height, width, 4] of a branch in a frame of the dataset. */
     virtual void render(Context&, int branch, int frame, bool deform, float* rgba) = 0;
-    /* Entries of pgs_bench beside the step's: `"name":value` each, with a comma before it; per iteration of the last train(). */
-    virtual std::string bench(Context&, int iterations) = 0;
+    /* Entries of pgs_bench beside the step's, a comma before each: `,"pass":seconds` of an iteration, and sizes. Called after train()
+     * with the same stage and mask, and so many iterations. */
+    virtual std::string bench(Context&, int stage, int branch_mask, int iterations) = 0;
 };
 
 /* Never throws where there is no GPU: the first call that needs one does. */

@@ -8,7 +8,11 @@ extern "C" {
 int32_t pgs_abi_version(void) { return PGS_ABI_VERSION; }
 int32_t pgs_real_bytes(void) { return int32_t(sizeof(real)); }
 const char* pgs_build_info(void) {
-    return "g++ " __VERSION__
+    return
+#if defined(PGS_CUDA_BUILD_INFO)
+        PGS_CUDA_BUILD_INFO ", "
+#endif
+        "g++ " __VERSION__
 #if defined(__AVX512F__)
            ", avx512"
 #elif defined(__AVX2__)
@@ -105,6 +109,7 @@ int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, cons
         for (int i = 0; i < 4; i++) f.lips[i] = real(lips[i]);
         for (int i = 0; i < 4 && eyes; i++) f.eyes[i] = real(eyes[i]);
         f.mouth_open = mouth_open;
+        f.is_put = true;
         ctx->backend->frame_put(*ctx, index);
         return PGS_OK;
     }));

@@ -36,7 +36,7 @@ inline Branch& branch_of(pgs_context* ctx, int32_t branch) {
 }
 
 inline void require_frame(pgs_context* ctx, int32_t frame) {
-    require(frame >= 0 && size_t(frame) < ctx->data.frames.size() && !ctx->data.frames[frame].rgb.empty(),
+    require(frame >= 0 && size_t(frame) < ctx->data.frames.size() && ctx->data.frames[frame].is_put,
             "frame: expected one of the " + std::to_string(ctx->data.frames.size()) + " frames put with pgs_data_frame, got " + std::to_string(frame) + ".");
 }
 

@@ -128,7 +128,7 @@ int32_t pgs_bench(pgs_context* ctx, int32_t stage, int32_t branch_mask, int32_t 
     return int32_t(guarded(ctx, [&] {
         std::ostringstream text;
         text << "{\"step\":" << stats[7] / n;
-        text << ctx->backend->bench(*ctx, n);
+        text << ctx->backend->bench(*ctx, stage, stage == PGS_STAGE_FINETUNE ? 3 : branch_mask, n);
         text << "}";
         const std::string out = text.str();
         require(json && capacity > int32_t(out.size()), "pgs_bench: expected room for " + std::to_string(out.size() + 1) + " bytes.");

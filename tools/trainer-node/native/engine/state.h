@@ -70,7 +70,8 @@ inline std::vector<Linear*> encoder_layers(Encoder& e) {
 }
 
 struct TrainFrame {
-    std::vector<uint8_t> rgb, label; /* label: as core/wanted.h stores it */
+    bool is_put = false;
+    std::vector<uint8_t> rgb, label; /* label: see core/wanted.h; both empty where the back end has taken them */
     Camera camera;
     std::vector<real> expression;
     real lips[4];

@@ -203,7 +203,6 @@ StepLoss branch_loss(Context& ctx, int stage, int branch, int frame, const Draw&
     const Rect rect = compared_region(branch == FACE, data.lips, width, height);
     const bool lips_only = draw.expression_frame >= 0;
     StepLoss out;
-    if (rect.width() <= 0 && !deform) return out;
 
     const real recorded[3] = {real(ctx.setting("background.r")), real(ctx.setting("background.g")), real(ctx.setting("background.b"))};
     const real drawn[3] = {real(draw.background[0]), real(draw.background[1]), real(draw.background[2])};

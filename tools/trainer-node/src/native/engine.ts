@@ -72,6 +72,8 @@ export interface SplatMeasures {
 /** Settings of {@link Engine.open}. */
 export interface EngineOptions {
     readonly precision?: Precision;
+    /** The library itself; default: the one for `precision` where this trainer keeps its libraries. */
+    readonly library?: string;
     /** Worker threads; 0 takes all cores. */
     readonly threads?: number;
     /** Seed of every random number the engine draws, an integer >= 0. */
@@ -121,7 +123,7 @@ export class Engine {
      * @throws PgsError `NATIVE_MISSING` when there is no usable library, `NATIVE_STATUS` when a context cannot be made.
      */
     public static open(options: EngineOptions = {}): Engine {
-        const library = loadNative(locateNative(options.precision ?? 'f32'));
+        const library = loadNative(options.library ?? locateNative(options.precision ?? 'f32'));
         const context = library.call.pgs_create(
             options.threads ?? 0,
             BigInt(options.seed ?? 0),

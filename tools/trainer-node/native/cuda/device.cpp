@@ -1,9 +1,9 @@
-/* The C edge of the library: its versions, and which GPU there is. */
-#include <cuda_runtime.h>
+#include "device.h"
 #include <cstdio>
-#include <string>
+#include "../emu/launch.h"
 #include "../include/pgs_trainer.h"
 
+namespace pgs {
 namespace {
 
 /* Of CUDA_VERSION's kind: 13000 is 13.0. */
@@ -12,7 +12,9 @@ std::string version(int number) { return std::to_string(number / 1000) + "." + s
 /* Turing, what the T4 is. Toolkit 13 no longer compiles for anything older. */
 constexpr int MIN_MAJOR = 7, MIN_MINOR = 5;
 
-int32_t describe(std::string& text) {
+}  // namespace
+
+int32_t describe_device(std::string& text) {
     int driver = 0, built = 0, count = 0;
     cudaRuntimeGetVersion(&built);
     cudaDriverGetVersion(&driver);
@@ -50,25 +52,17 @@ int32_t describe(std::string& text) {
     return count;
 }
 
-}  // namespace
+}  // namespace pgs
 
-extern "C" {
-
-int32_t pgs_abi_version(void) { return PGS_ABI_VERSION; }
-
-const char* pgs_build_info(void) { return PGS_CUDA_BUILD_INFO; }
-
-int32_t pgs_cuda_device(char* text, int32_t capacity) {
+extern "C" int32_t pgs_cuda_device(char* text, int32_t capacity) {
     if (!text || capacity < 1) return PGS_E_ARGUMENT;
     std::string line;
     int32_t result = PGS_E_MEMORY;
     try {
-        result = describe(line);
+        result = pgs::describe_device(line);
     } catch (...) {
         line.clear();
     }
     std::snprintf(text, size_t(capacity), "%s", line.c_str());
     return result;
 }
-
-}  // extern "C"

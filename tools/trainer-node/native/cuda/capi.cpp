@@ -7,10 +7,6 @@
 namespace pgs {
 namespace {
 
-void require(bool ok, const std::string& message) {
-    if (!ok) throw CudaFailure{PGS_E_ARGUMENT, message};
-}
-
 /* Rows of the picture without what the last tiles hold beyond it; `width` values of type T. */
 template <class T>
 void copy_rows(const std::vector<T>& padded, int stride, int width, int height, void* out) {
@@ -69,7 +65,7 @@ extern "C" int32_t pgs_cuda_view(int32_t n, int32_t sh_degree, const float* mean
         view.raster_forward(stream);
         ViewCounters counters;
         if (view.overflowed(stream, counters))
-            throw CudaFailure{PGS_E_OVERFLOW, "pgs_cuda_view: expected at most " + std::to_string(pair_capacity) + " pairs, got " +
+            throw Failure{PGS_E_OVERFLOW, "pgs_cuda_view: expected at most " + std::to_string(pair_capacity) + " pairs, got " +
                                                   std::to_string(counters.pairs) + ". Pass a larger pair_capacity."};
         const int stride = view.tiles_x() * PGS_TILE_SIZE;
         copy_rows(view.picture.get(stream), stride, width, height, out_rgbt);
@@ -93,7 +89,7 @@ extern "C" int32_t pgs_cuda_view(int32_t n, int32_t sh_degree, const float* mean
             copy_out(splats.v_logit_opacities, v_logit_opacities, stream);
             copy_out(splats.v_sh, v_sh, stream);
         }
-    } catch (const CudaFailure& failure) {
+    } catch (const Failure& failure) {
         status = failure.status;
         message = failure.message;
     } catch (const std::exception& e) {
