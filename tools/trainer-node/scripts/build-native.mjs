@@ -1,16 +1,31 @@
 import { spawnSync } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 /**
  * `npm run build:native`: configures and builds the training libraries, Release, into native/build. The GPU library is built where
  * CMake finds nvcc; where it does not, it says so and builds the others.
+ *
+ * `--portable` builds what packages ship, for other machines than this one, into build/portable: no test programs, and machine code
+ * for every supported GPU. `--cpu-only` leaves the GPU library out.
  */
-const source = resolve(dirname(fileURLToPath(import.meta.url)), '../native');
-const build = resolve(source, 'build');
+const { values } = parseArgs({
+    options: { portable: { type: 'boolean', default: false }, 'cpu-only': { type: 'boolean', default: false } },
+});
+const trainer = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const build = resolve(trainer, values.portable ? 'build/portable' : 'native/build');
 
+/** A CMake option, written out either way: CMake remembers what an earlier call said. */
+const option = (/** @type {string} */ name, /** @type {boolean} */ isOn) => `-D${name}=${isOn ? 'ON' : 'OFF'}`;
+const options = [
+    option('PGS_PORTABLE', values.portable),
+    option('PGS_CUDA_FAT', values.portable),
+    option('PGS_TESTS', !values.portable),
+    option('PGS_CUDA', !values['cpu-only']),
+];
 const steps = [
-    ['-S', source, '-B', build, '-DCMAKE_BUILD_TYPE=Release'],
+    ['-S', resolve(trainer, 'native'), '-B', build, '-DCMAKE_BUILD_TYPE=Release', ...options],
     ['--build', build, '--config', 'Release', '--parallel'],
 ];
 for (const args of steps) {

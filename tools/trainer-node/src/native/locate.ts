@@ -17,30 +17,39 @@ export const NATIVE_FILES = {
 /** Platforms that a package with prebuilt libraries exists for, as Node names them. */
 const PREBUILT: readonly string[] = ['linux-x64'];
 
+/** Which copy of the trainer searches, and on what machine. */
+export interface SearchPlace {
+    /** The trainer's own folder: a checkout's, with the sources of the engine, or that of an installed package. */
+    readonly folder: string;
+    /** As Node names it, `linux-x64` say. */
+    readonly platform: string;
+}
+
 /** Where libraries may lie, best first, and how this copy of the trainer is told to get them. */
 interface Search {
     readonly folders: readonly string[];
     readonly cure: string;
 }
 
-/** The trainer's own folder: that of the nearest `package.json`, in a checkout and in an installed package alike. */
-function trainerFolder(): string {
+/** This copy on this machine. Its folder is that of the nearest `package.json`: the code lies in `src/native`, or bundled in `lib`. */
+function here(): SearchPlace {
     let folder = dirname(fileURLToPath(import.meta.url));
     while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
-    return folder;
+    return { folder, platform: `${process.platform}-${process.arch}` };
 }
 
-/** The installed package with this platform's libraries, or undefined. */
-function platformFolder(name: string): string | undefined {
+/** The folder of a package that is installed for the trainer, or undefined. */
+function packageFolder(name: string, { folder }: SearchPlace): string | undefined {
     try {
-        return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+        return dirname(createRequire(join(folder, 'package.json')).resolve(`${name}/package.json`));
     } catch {
         return undefined;
     }
 }
 
-function search(env: NodeJS.ProcessEnv): Search {
-    const native = join(trainerFolder(), 'native');
+function search(env: NodeJS.ProcessEnv, place: SearchPlace): Search {
+    const { folder, platform } = place;
+    const native = join(folder, 'native');
     const isCheckout = existsSync(join(native, 'CMakeLists.txt'));
     const build = 'Run `npm run build:native` (needs CMake and g++)';
     const override = env['PGS_NATIVE_DIR'];
@@ -52,9 +61,8 @@ function search(env: NodeJS.ProcessEnv): Search {
             cure: `${cure} PGS_NATIVE_DIR, the only place that is searched when set.`,
         };
     }
-    const platform = `${process.platform}-${process.arch}`;
     const name = `pgstalker-trainer-${platform}`;
-    const installed = platformFolder(name);
+    const installed = packageFolder(name, place);
     const folders = installed === undefined ? [] : [installed];
     if (isCheckout) {
         const cure = `${build}, or set PGS_NATIVE_DIR to the folder that holds it.`;
@@ -73,14 +81,16 @@ function search(env: NodeJS.ProcessEnv): Search {
 
 /** Folders that are searched, best first: `PGS_NATIVE_DIR` alone, or the checkout's own build folder, then the platform's package. */
 export function nativeFolders(env: NodeJS.ProcessEnv = process.env): string[] {
-    return [...search(env).folders];
+    return [...search(env, here()).folders];
 }
 
 /** Path of a library file (see {@link NATIVE_FILES}), or undefined where no searched folder holds it. */
 export function findNative(file: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
-    return nativeFolders(env)
-        .map((folder) => join(folder, file))
-        .find((path) => existsSync(path));
+    return findIn(nativeFolders(env), file);
+}
+
+function findIn(folders: readonly string[], file: string): string | undefined {
+    return folders.map((folder) => join(folder, file)).find((path) => existsSync(path));
 }
 
 /**
@@ -88,11 +98,15 @@ export function findNative(file: string, env: NodeJS.ProcessEnv = process.env): 
  *
  * @throws PgsError `NATIVE_MISSING` - names every folder that was searched and what to do about it here.
  */
-export function locateNative(precision: Precision = 'f32', env: NodeJS.ProcessEnv = process.env): string {
+export function locateNative(
+    precision: Precision = 'f32',
+    env: NodeJS.ProcessEnv = process.env,
+    place: SearchPlace = here(),
+): string {
     const file = precision === 'f32' ? NATIVE_FILES.cpu : NATIVE_FILES.cpu64;
-    const path = findNative(file, env);
+    const { folders, cure } = search(env, place);
+    const path = findIn(folders, file);
     if (path !== undefined) return path;
-    const { folders, cure } = search(env);
-    const where = folders.length > 0 ? folders.join(', ') : 'an installed package';
+    const where = folders.length > 0 ? folders.join(', ') : `a package for ${place.platform}`;
     throw new PgsError('NATIVE_MISSING', `training engine: expected ${file} in ${where}, got no such file. ${cure}`);
 }
