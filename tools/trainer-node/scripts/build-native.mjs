@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -26,7 +27,8 @@ const options = [
 ];
 const steps = [
     ['-S', resolve(trainer, 'native'), '-B', build, '-DCMAKE_BUILD_TYPE=Release', ...options],
-    ['--build', build, '--config', 'Release', '--parallel'],
+    // A number: without one, make starts every compiler at once.
+    ['--build', build, '--config', 'Release', '--parallel', String(availableParallelism())],
 ];
 for (const args of steps) {
     const { status, error } = spawnSync('cmake', args, { stdio: 'inherit' });
