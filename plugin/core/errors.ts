@@ -21,6 +21,7 @@ export type PgsErrorCode =
     | 'GPU_LIMIT'
     | 'GPU_LOST'
     | 'NATIVE_MISSING'
+    | 'GPU_UNAVAILABLE'
     | 'NATIVE_STATUS'
     | 'TRAINING_DIVERGED'
     | 'CHECKPOINT_WRITE'

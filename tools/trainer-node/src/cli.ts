@@ -33,6 +33,17 @@ function commands(): readonly Command[] {
                 },
                 { name: 'iterations-scale', kind: 'number', value: 'X', help: "times the preset's iterations" },
                 { name: 'seed', kind: 'number', value: 'N', help: 'seed of everything random; default 0' },
+                {
+                    name: 'device',
+                    kind: 'text',
+                    value: 'NAME',
+                    help: 'auto (an NVIDIA GPU where there is one; default), cuda, cpu',
+                },
+                {
+                    name: 'stream-frames',
+                    kind: 'flag',
+                    help: 'GPU: frames stay in host memory; by default only where half of the free GPU memory would not hold them',
+                },
                 THREADS,
                 { name: 'resume', kind: 'text', value: 'RUN', help: 'go on with the run in this folder' },
                 {
@@ -121,13 +132,13 @@ function overview(list: readonly Command[]): string {
         '',
         ...lines,
         '',
-        'Each command has --help. Exit codes: 0 ok, 1 failure, 2 usage, 3 invalid dataset or asset, 4 no native engine, 130 interrupted.',
+        'Each command has --help. Exit codes: 0 ok, 1 failure, 2 usage, 3 invalid dataset or asset, 4 no native engine or no usable GPU, 130 interrupted.',
         '',
     ].join('\n');
 }
 
 function exitCode(code: PgsErrorCode): number {
-    if (code === 'NATIVE_MISSING') return EXIT.noEngine;
+    if (code === 'NATIVE_MISSING' || code === 'GPU_UNAVAILABLE') return EXIT.noEngine;
     if (code === 'OPTION_VALUE') return EXIT.usage;
     const isInput =
         code.startsWith('DATASET_') ||

@@ -10,6 +10,7 @@ import { listCheckpoints, readNewestCheckpoint, restoreCheckpoint, saveCheckpoin
 import { learnToHear } from './hearing.js';
 import { loadAudio, loadFrames } from './load-engine.js';
 import { appendLog } from './log.js';
+import { chooseDevice, type DeviceChoice } from './native/device.js';
 import { Engine } from './native/engine.js';
 import { writePreview } from './previews.js';
 import type { Progress } from './progress.js';
@@ -42,6 +43,10 @@ export interface RunInputs {
     readonly averagedWith?: readonly string[];
     /** Thread count to use, 0 for all cores. */
     readonly threads: number;
+    /** What to train on. Default `cpu`. */
+    readonly device?: DeviceChoice;
+    /** GPU: frames stay in host memory and are sent when they are needed. Default: only where they would not fit. */
+    readonly isStreamed?: boolean;
 }
 
 /** A trained model, still in the engine with its data; the caller disposes the engine. */
@@ -62,9 +67,12 @@ export function trainStages(config: RunFolder['config']): TrainStage[] {
  */
 export async function trainHead(inputs: RunInputs): Promise<TrainedModel> {
     const { run, dataset, progress, threads } = inputs;
-    const engine = Engine.open({ threads, seed: run.config.seed });
+    const { library, note } = chooseDevice(inputs.device ?? 'cpu');
+    const engine = Engine.open({ threads, seed: run.config.seed, library });
     try {
+        progress.note(`device: ${note}`);
         progress.note(`engine: ${engine.buildInfo}; run folder: ${run.path}`);
+        if (inputs.isStreamed === true) engine.set('data.stream', 1);
         return await trainOn(engine, inputs, dataset);
     } catch (error) {
         engine.dispose();

@@ -18,8 +18,6 @@ namespace {
 
 /* Iterations drawn and uploaded at once, and how many such lanes: one is filled while another runs. */
 constexpr int LANE = 32, LANES = 2, RING = LANE * LANES;
-/* Room for pairs at first: a head has four to seven for each splat. Where early, huge splats need more, the first iteration says so. */
-constexpr uint32_t FIRST_PAIRS = 1u << 18;
 
 /* A lane's inputs on their way, and what the run had come to when they were used up. */
 struct Lane {
@@ -233,7 +231,7 @@ class CudaBackend : public Backend {
             Branch& b = ctx.branch[id];
             DeviceBranch& device = bench_.branch[id];
             device.shape(b, ctx.data.width, ctx.data.height, bench_.main);
-            device.shape_view(b.n, std::max(device.pair_capacity(), FIRST_PAIRS));
+            device.shape_view(b.n, std::max(device.pair_capacity(), uint32_t(ctx.setting("gpu.pairs"))));
             device.view.stopped = &bench_.state.data()->stopped;
             mirror_splats(b, true);
             mirror(b.planes, device.planes, true);

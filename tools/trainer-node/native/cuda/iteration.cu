@@ -42,6 +42,7 @@ __global__ void total_losses(const IterationInput* current, IterationLosses loss
 
 __global__ void end_iteration(IterationLosses losses, RunState* state) {
     if (state->stopped) return;
+#pragma unroll
     for (int b = 0; b < BRANCHES; b++)
         if (losses.views[b]) {
             state->views[b] = *losses.views[b];
@@ -52,8 +53,9 @@ __global__ void end_iteration(IterationLosses losses, RunState* state) {
         return;
     }
     for (int b = 0; b < BRANCHES; b++) state->branch_loss[b] += losses.total[b];
-    state->l1 += losses.sums[losses.leading]->l1;
-    state->dssim += losses.sums[losses.leading]->dssim;
+    const LossSums* const told = losses.leading == FACE ? losses.sums[FACE] : losses.sums[MOUTH];
+    state->l1 += told->l1;
+    state->dssim += told->dssim;
     state->next++;
 }
 

@@ -19,7 +19,13 @@ constexpr size_t PAGE = 4096;
 constexpr size_t ALIGNMENT = 16;
 constexpr unsigned char FILL = 0xa5;
 
-size_t most_bytes = 0, used_bytes = 0;
+size_t used_bytes = 0;
+
+/* Asked anew each time: a test fills the memory while it runs. */
+size_t most_bytes() {
+    const char* const text = std::getenv("PGS_EMULATED_BYTES");
+    return text ? size_t(std::strtoull(text, nullptr, 10)) : size_t(8) << 30;
+}
 
 struct Block {
     char* base;
@@ -56,7 +62,7 @@ void watch_faults() {
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
     watch_faults();
-    if (most_bytes > 0 && used_bytes + bytes > most_bytes) return cudaErrorMemoryAllocation;
+    if (used_bytes + bytes > most_bytes()) return cudaErrorMemoryAllocation;
     const size_t used = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, pages = (used + PAGE - 1) / PAGE + 1;
     void* base = mmap(nullptr, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return cudaErrorMemoryAllocation;
@@ -89,8 +95,6 @@ cudaError_t cudaFree(void* memory) {
     return cudaSuccess;
 }
 
-void pgs_emulated_memory(size_t bytes) { most_bytes = bytes; }
-
 cudaError_t cudaMallocHost(void** memory, size_t bytes) {
     *memory = std::malloc(bytes > 0 ? bytes : 1);
     return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
@@ -100,7 +104,7 @@ cudaError_t cudaFreeHost(void* memory) {
     return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-    *total = most_bytes > 0 ? most_bytes : size_t(8) << 30;
+    *total = most_bytes();
     *free = *total > used_bytes ? *total - used_bytes : 0;
     return cudaSuccess;
 }

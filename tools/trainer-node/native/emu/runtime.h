@@ -2,7 +2,7 @@
  * The calls of the CUDA runtime that our host code makes, over host memory. Each allocation ends where a page without access
  * begins and starts as NaN, so a kernel that reads or writes past an array stops at that instruction, and one that reads what
  * nobody wrote shows it in its results. Everything is synchronous, but for what a stream captures: that runs when its graph is
- * launched, with the arguments of the capture.
+ * launched, with the arguments of the capture. PGS_EMULATED_BYTES in the environment is the size of the memory; default 8 GiB.
  */
 #pragma once
 #include <cstddef>
@@ -60,9 +60,6 @@ cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
-
-/* The most that cudaMalloc gives, together; for tests of a GPU that is full. 0: no limit. */
-void pgs_emulated_memory(size_t bytes);
 
 namespace simt {
 

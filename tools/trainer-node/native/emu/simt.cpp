@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <algorithm>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -235,6 +236,8 @@ const uint64_t* warp_exchange(int line, unsigned mask, uint64_t value) {
 }
 
 void launch(const char* kernel, dim3 grid, dim3 block, const std::function<void()>& body) {
+    static std::mutex one_machine;
+    const std::lock_guard<std::mutex> lock(one_machine);
     threads = int(block.x * block.y * block.z);
     if (threads < 1 || threads > 1024 || grid.x * grid.y * grid.z < 1)
         throw std::runtime_error(std::string(kernel) + ": expected 1..1024 threads and at least one block");

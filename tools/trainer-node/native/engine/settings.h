@@ -39,6 +39,7 @@ constexpr Setting SETTINGS[] = {
     {"audio.dropout", 0, "share of the encoder's 128 pooled activations dropped in training, the rest scaled up"},
     {"expression.exchange", 0, "share of face iterations that wear another frame's expression and are compared in the lips box only"},
     {"data.stream", 0, "GPU: 1 before pgs_data_begin: frames stay in the host's memory and are sent when they are needed"},
+    {"gpu.pairs", 1 << 18, "GPU: (tile, splat) pairs that a view has room for at first; one that needs more gets more, for the price of an iteration"},
     {"iteration", 0, "iteration counter: seeds the random draws, advances by itself"},
 };
 

@@ -2,7 +2,7 @@
  * The training engine's whole C ABI. One header, one library per back end and precision:
  *   libpgs_cpu.so      float32, the product
  *   libpgs_cpu_f64.so  the same source in float64, for the gradient oracle (pgs_real_bytes() == 8)
- *   libpgs_cuda.so     kernels for NVIDIA GPUs; exports the library functions and the section "GPU" only, as it cannot train yet
+ *   libpgs_cuda.so     float32 on an NVIDIA GPU; needs nothing but its driver, and has the section "GPU" too
  *
  * Status: 0 is success, negative is a PGS_E_* code; pgs_last_error(ctx) then says what, in one line. Functions never throw
  * across the edge, never exit, never call back. All buffers belong to the caller. "real" is float or double, see

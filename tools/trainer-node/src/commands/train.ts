@@ -4,6 +4,7 @@ import { integerOption, UsageError, type Parsed } from '../cli-options.js';
 import { scaleIterations, type TrainConfig } from '../config.js';
 import { consentOf } from '../consent.js';
 import { openDataset, type Dataset } from '../dataset/dataset.js';
+import { chooseDevice, DEVICE_CHOICES, type DeviceChoice } from '../native/device.js';
 import { trainHead } from '../pipeline.js';
 import { presetConfig } from '../presets.js';
 import { Progress } from '../progress.js';
@@ -23,6 +24,9 @@ export async function trainCommand(parsed: Parsed): Promise<number> {
     process.on('SIGINT', onInterrupt);
     process.on('SIGTERM', onInterrupt);
     try {
+        const device = deviceFrom(parsed);
+        // Before a folder is made: a run without the GPU that was asked for is none.
+        if (device === 'cuda') chooseDevice(device);
         const { run, dataset, isResumed } = await prepareRun(parsed);
         const averagedWith = isResumed ? averagedRuns(parsed) : [];
         const threads = integer(parsed, 'threads', 0, 256) ?? run.config.threads;
@@ -34,6 +38,8 @@ export async function trainCommand(parsed: Parsed): Promise<number> {
             isResumed,
             threads,
             averagedWith,
+            device,
+            isStreamed: parsed.flag('stream-frames'),
         });
         try {
             const { finishRun } = await import('../finish.js');
@@ -79,6 +85,13 @@ async function prepareRun(parsed: Parsed): Promise<{ run: RunFolder; dataset: Da
     const request = { dataset: resolve(folder), output: resolve(output), frames, resolution, consent };
     const run = createRunFolder(parsed.text('run') ?? output.replace(/\.glb$/, '.run'), configFrom(parsed), request);
     return { run, dataset, isResumed: false };
+}
+
+function deviceFrom(parsed: Parsed): DeviceChoice {
+    const given = parsed.text('device') ?? 'auto';
+    const choice = DEVICE_CHOICES.find((candidate) => candidate === given);
+    if (choice !== undefined) return choice;
+    throw new UsageError(`train: --device expects ${DEVICE_CHOICES.join(', ')}, got "${given}"`);
 }
 
 /** Checkpoint folders of `--average RUN,RUN`. */

@@ -72,7 +72,7 @@ export interface SplatMeasures {
 /** Settings of {@link Engine.open}. */
 export interface EngineOptions {
     readonly precision?: Precision;
-    /** The library itself; default: the one for `precision` where this trainer keeps its libraries. */
+    /** The library itself, see `chooseDevice`; default: the CPU's for `precision`. */
     readonly library?: string;
     /** Worker threads; 0 takes all cores. */
     readonly threads?: number;

@@ -8,6 +8,8 @@ export const STATUS = {
     memory: -3,
     cancelled: -4,
     diverged: -5,
+    device: -6,
+    overflow: -7,
 } as const;
 
 const MEANING: Readonly<Record<number, string>> = {
@@ -16,7 +18,23 @@ const MEANING: Readonly<Record<number, string>> = {
     [STATUS.memory]: 'out of memory',
     [STATUS.cancelled]: 'the call was cancelled',
     [STATUS.diverged]: 'training diverged',
+    [STATUS.device]: 'the GPU failed',
+    [STATUS.overflow]: 'a view has too many pairs',
 };
+
+/** What to do about a status. */
+function cureOf(status: number, detail: string): string {
+    if (status === STATUS.diverged) return 'The last checkpoint is intact: lower the learning rates and resume.';
+    if (status === STATUS.memory)
+        return detail.includes('GPU memory')
+            ? 'Train with --stream-frames, which keeps the frames in host memory, at a lower --resolution, with fewer --frames, or with --device cpu; ' +
+                  'nvidia-smi shows who else takes memory.'
+            : 'Train at a lower --resolution or with fewer --frames.';
+    if (status === STATUS.device)
+        return 'The last checkpoint is intact: see nvidia-smi and the kernel log (dmesg), then resume, with --device cpu if need be.';
+    if (status === STATUS.overflow) return 'The last checkpoint is intact: lower the learning rates and resume.';
+    return 'This is a fault of the trainer unless the message names your input.';
+}
 
 /** True for the error of a call that {@link Engine.cancel} ended. */
 export function isCancelled(error: unknown): boolean {
@@ -33,12 +51,7 @@ export function isCancelled(error: unknown): boolean {
 export function nativeError(call: string, status: number, detail: string): PgsError {
     const code: PgsErrorCode = status === STATUS.diverged ? 'TRAINING_DIVERGED' : 'NATIVE_STATUS';
     const meaning = MEANING[status] ?? 'an unknown status';
-    const cure =
-        status === STATUS.diverged
-            ? 'The last checkpoint is intact: lower the learning rates and resume.'
-            : status === STATUS.memory
-              ? 'Train at a lower --resolution or with fewer --frames.'
-              : 'This is a fault of the trainer unless the message names your input.';
+    const cure = cureOf(status, detail);
     return new PgsError(
         code,
         `${call}: expected status 0, got ${status} (${meaning}${detail === '' ? '' : `: ${detail}`}). ${cure}`,

@@ -177,3 +177,25 @@ export function loadNative(path: string): NativeLibrary {
         call: bound,
     };
 }
+
+/**
+ * What the GPU library says of the GPU that training would use. Safe without a driver.
+ *
+ * @param path - of a `libpgs_cuda.so`.
+ * @returns `count` of usable GPUs, below 1 where there is none; `text`, one line: its name, memory and versions, or the reason.
+ * @throws PgsError `NATIVE_MISSING` - as {@link loadNative}.
+ */
+export function describeGpu(path: string): { readonly count: number; readonly text: string } {
+    const line = new Uint8Array(512);
+    try {
+        const ask = koffi.load(path).func('pgs_cuda_device', 'int32_t', [P, 'int32_t']);
+        const count = ask(line, line.length) as number;
+        return { count, text: Buffer.from(line.subarray(0, line.indexOf(0))).toString('utf8') };
+    } catch (error) {
+        throw new PgsError(
+            'NATIVE_MISSING',
+            `GPU engine ${path}: expected a loadable library, got "${(error as Error).message}". Run \`npm run build:native\` again.`,
+            { cause: error },
+        );
+    }
+}

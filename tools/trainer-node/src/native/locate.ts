@@ -94,16 +94,24 @@ function findIn(folders: readonly string[], file: string): string | undefined {
 }
 
 /**
- * Path of the training library.
+ * Path of the CPU's training library.
  *
- * @throws PgsError `NATIVE_MISSING` - names every folder that was searched and what to do about it here.
+ * @throws PgsError `NATIVE_MISSING` - see {@link locateLibrary}.
  */
 export function locateNative(
     precision: Precision = 'f32',
     env: NodeJS.ProcessEnv = process.env,
     place: SearchPlace = here(),
 ): string {
-    const file = precision === 'f32' ? NATIVE_FILES.cpu : NATIVE_FILES.cpu64;
+    return locateLibrary(precision === 'f32' ? NATIVE_FILES.cpu : NATIVE_FILES.cpu64, env, place);
+}
+
+/**
+ * Path of a library file (see {@link NATIVE_FILES}).
+ *
+ * @throws PgsError `NATIVE_MISSING` - names every folder that was searched and what to do about it here.
+ */
+export function locateLibrary(file: string, env: NodeJS.ProcessEnv = process.env, place: SearchPlace = here()): string {
     const { folders, cure } = search(env, place);
     const path = findIn(folders, file);
     if (path !== undefined) return path;
