@@ -42,6 +42,6 @@ requeue() {
 }
 case $code in
 130) [ -z "$out_of_time" ] || requeue ;;
-1 | 75) [ "${SLURM_RESTART_COUNT:-0}" -ge "$max_attempts" ] || requeue ;;
+1 | 4 | 75) [ "${SLURM_RESTART_COUNT:-0}" -ge "$max_attempts" ] || requeue ;;
 esac
 exit "$code"

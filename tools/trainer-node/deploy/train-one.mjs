@@ -15,8 +15,8 @@ import { CopyError, copiedStore, folderStore, writeWhole } from './store.mjs';
  * README.md beside this file describes the manifest, the environment, what is written and the exit codes.
  */
 const EXIT = { done: 0, failure: 1, usage: 2, copy: 75, interrupted: 130 };
-/** Exit codes that a second attempt with the same inputs would only repeat: bad options, a bad dataset, no engine. */
-const FINAL = [2, 3, 4];
+/** Exit codes that a second attempt would only repeat, on any machine: bad options, a bad dataset. */
+const FINAL = [2, 3];
 /** One Ctrl-C may arrive twice, from the terminal and from the script around this one. */
 const SAME_SIGNAL_MS = 2000;
 
