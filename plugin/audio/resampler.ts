@@ -2,17 +2,13 @@ import { PgsError } from '../core/index.js';
 import { FEATURE_RATE } from './front-end.js';
 import { assertSampleRate, assertSamples } from './samples.js';
 
-/** Shape of the sinc. */
-interface SincShape {
-    /** Cut-off as a share of the lower Nyquist frequency. */
-    readonly cutOff: number;
-    /** Zero crossings on each side. */
-    readonly crossings: number;
-}
-/** For the ear: nothing folds back. */
-const TO_HEAR: SincShape = { cutOff: 0.92, crossings: 32 };
-/** For features: flat to 7 kHz, the top of the mel bank, and what lies between 8 and 9 kHz folds back to above it. 40 % less work. */
-const TO_ANALYSE: SincShape = { cutOff: 1, crossings: 20 };
+/**
+ * Shape of the sinc: cut-off as a share of the lower Nyquist frequency, and zero crossings on each side. For the ear nothing folds
+ * back. For features it is flat to 7 kHz, the top of the mel bank, and what lies between 8 and 9 kHz folds back to above it: 40 % less work.
+ */
+type SincShape = readonly [cutOff: number, crossings: number];
+const TO_HEAR: SincShape = [0.92, 32];
+const TO_ANALYSE: SincShape = [1, 20];
 /** Kaiser shape: about 80 dB of stop-band. */
 const KAISER_BETA = 8;
 /** Outputs that are computed together. */
@@ -34,60 +30,62 @@ const MAX_PHASES = 2048;
 export class Resampler {
     public readonly inputRate: number;
     public readonly outputRate: number;
-    private readonly phases: number;
-    private readonly step: number;
-    private readonly half: number;
+    readonly #phases: number;
+    readonly #step: number;
+    readonly #half: number;
     /** `[phases, 2 half]`; row p weighs the inputs base-half+1 .. base+half for an output p/phases past base. Double, so that nothing is converted in the loop. */
-    private readonly table: Float64Array;
+    readonly #table: Float64Array;
 
-    private held: Float64Array = new Float64Array(0);
-    private heldCount = 0;
+    #held: Float64Array = new Float64Array(0);
+    #heldCount = 0;
     /** Input index of `held[0]`; negative at first: silence before the sound. */
-    private heldStart = 0;
-    private base = 0;
-    private phase = 0;
-    private output: Float32Array = new Float32Array(0);
+    #heldStart = 0;
+    #base = 0;
+    #phase = 0;
+    #output: Float32Array = new Float32Array(0);
     /** Of a block of outputs: where the weights of each begin, and the input samples that they weigh. */
-    private readonly rows: Int32Array = new Int32Array(BLOCK);
-    private readonly firsts: Int32Array = new Int32Array(BLOCK);
+    readonly #rows: Int32Array = new Int32Array(BLOCK);
+    readonly #firsts: Int32Array = new Int32Array(BLOCK);
 
     /** @throws PgsError `AUDIO_FORMAT` - a rate outside 8..192 kHz, or two so odd that they have no small ratio. */
     public constructor(inputRate: number, outputRate?: number) {
         assertSampleRate('Resampler', inputRate);
-        if (outputRate !== undefined) assertSampleRate('Resampler', outputRate);
-        const { cutOff, crossings } = outputRate === undefined && inputRate > FEATURE_RATE ? TO_ANALYSE : TO_HEAR;
+        const [cutOff, crossings] = outputRate === undefined && inputRate > FEATURE_RATE ? TO_ANALYSE : TO_HEAR;
         outputRate ??= FEATURE_RATE;
+        assertSampleRate('Resampler', outputRate);
         this.inputRate = inputRate;
         this.outputRate = outputRate;
         const divisor = greatestCommonDivisor(outputRate, inputRate);
-        this.phases = outputRate / divisor;
-        this.step = inputRate / divisor;
-        if (this.phases > MAX_PHASES) {
+        this.#phases = outputRate / divisor;
+        this.#step = inputRate / divisor;
+        if (this.#phases > MAX_PHASES) {
             throw new PgsError(
                 'AUDIO_FORMAT',
-                `Resampler: expected a usual sample rate, got ${inputRate} Hz (ratio ${this.phases}/${this.step} to ` +
+                `Resampler: expected a usual sample rate, got ${inputRate} Hz (ratio ${this.#phases}/${this.#step} to ` +
                     `${outputRate} Hz). Convert the sound to 16, 24, 44.1 or 48 kHz first.`,
             );
         }
         // Cut-off in cycles per input sample, times two: the scale of the sinc.
         const bandwidth = cutOff * Math.min(1, outputRate / inputRate);
         const halfWidth = crossings / bandwidth;
-        this.half = Math.ceil(halfWidth);
-        this.table = this.isIdentity ? new Float64Array(0) : kernelTable(this.phases, this.half, bandwidth, halfWidth);
+        this.#half = Math.ceil(halfWidth);
+        this.#table = this.#isIdentity
+            ? new Float64Array(0)
+            : kernelTable(this.#phases, this.#half, bandwidth, halfWidth);
         this.reset();
     }
 
-    private get isIdentity(): boolean {
+    get #isIdentity(): boolean {
         return this.inputRate === this.outputRate;
     }
 
     /** Forgets all sound, as if newly made. */
     public reset(): void {
-        this.heldStart = -(this.half - 1);
-        this.heldCount = 0;
-        this.base = 0;
-        this.phase = 0;
-        if (!this.isIdentity) this.append(null, this.half - 1);
+        this.#heldStart = -(this.#half - 1);
+        this.#heldCount = 0;
+        this.#base = 0;
+        this.#phase = 0;
+        if (!this.#isIdentity) this.#append(null, this.#half - 1);
     }
 
     /**
@@ -98,65 +96,66 @@ export class Resampler {
      */
     public push(input: Float32Array): Float32Array {
         assertSamples('Resampler.push', input);
-        if (this.isIdentity) return input;
-        this.append(input, input.length);
-        return this.emit();
+        if (this.#isIdentity) return input;
+        this.#append(input, input.length);
+        return this.#emit();
     }
 
     /** Gives the rest of the output, with silence after the sound, and resets. */
     public flush(): Float32Array {
-        if (this.isIdentity) return new Float32Array(0);
-        this.append(null, this.half);
-        const rest = this.emit();
+        if (this.#isIdentity) return new Float32Array(0);
+        this.#append(null, this.#half);
+        const rest = this.#emit();
         this.reset();
         return rest;
     }
 
-    private append(input: Float32Array | null, count: number): void {
-        const drop = Math.max(0, Math.min(this.heldCount, this.base - this.half + 1 - this.heldStart));
-        const kept = this.heldCount - drop;
-        if (kept + count > this.held.length) {
+    #append(input: Float32Array | null, count: number): void {
+        const drop = Math.max(0, Math.min(this.#heldCount, this.#base - this.#half + 1 - this.#heldStart));
+        const kept = this.#heldCount - drop;
+        if (kept + count > this.#held.length) {
             const grown = new Float64Array(2 * (kept + count));
-            grown.set(this.held.subarray(drop, this.heldCount));
-            this.held = grown;
+            grown.set(this.#held.subarray(drop, this.#heldCount));
+            this.#held = grown;
         } else if (drop > 0) {
-            this.held.copyWithin(0, drop, this.heldCount);
+            this.#held.copyWithin(0, drop, this.#heldCount);
         }
-        if (input === null) this.held.fill(0, kept, kept + count);
-        else this.held.set(input, kept);
-        this.heldStart += drop;
-        this.heldCount = kept + count;
+        if (input === null) this.#held.fill(0, kept, kept + count);
+        else this.#held.set(input, kept);
+        this.#heldStart += drop;
+        this.#heldCount = kept + count;
     }
 
-    private emit(): Float32Array {
-        const { phases, step, half, rows, firsts } = this;
-        const end = this.heldStart + this.heldCount;
-        const most = Math.max(0, Math.ceil(((end - this.base) * phases) / step));
-        if (most + BLOCK > this.output.length) this.output = new Float32Array(2 * most + BLOCK);
+    #emit(): Float32Array {
+        const [phases, step, half, rows, firsts] = [this.#phases, this.#step, this.#half, this.#rows, this.#firsts];
+        const end = this.#heldStart + this.#heldCount;
+        const most = Math.max(0, Math.ceil(((end - this.#base) * phases) / step));
+        if (most + BLOCK > this.#output.length) this.#output = new Float32Array(2 * most + BLOCK);
         let count = 0;
-        while (this.base + half < end) {
+        while (this.#base + half < end) {
             let n = 0;
-            for (; n < BLOCK && this.base + half < end; n++) {
-                rows[n] = this.phase * 2 * half;
-                firsts[n] = this.base - half + 1 - this.heldStart;
-                this.phase += step;
-                const whole = Math.floor(this.phase / phases);
-                this.base += whole;
-                this.phase -= whole * phases;
+            for (; n < BLOCK && this.#base + half < end; n++) {
+                rows[n] = this.#phase * 2 * half;
+                firsts[n] = this.#base - half + 1 - this.#heldStart;
+                this.#phase += step;
+                const whole = Math.floor(this.#phase / phases);
+                this.#base += whole;
+                this.#phase -= whole * phases;
             }
-            this.sumBlock(n, count);
+            this.#sumBlock(n, count);
             count += n;
         }
-        return this.output.subarray(0, count);
+        return this.#output.subarray(0, count);
     }
 
     /**
      * Four outputs at a time, whose sums do not wait for one another. Each is one sum in one order, whatever the chunking: this is what
      * makes the output bit-identical. Where fewer are to be had, the rest of the block is computed on what there is and dropped.
      */
-    private sumBlock(n: number, at: number): void {
-        const { held, table, output, rows, firsts } = this;
-        const taps = 2 * this.half;
+    #sumBlock(n: number, at: number): void {
+        const [held, table, output] = [this.#held, this.#table, this.#output];
+        const [rows, firsts] = [this.#rows, this.#firsts];
+        const taps = 2 * this.#half;
         for (let k = n; k < BLOCK; k++) {
             rows[k] = rows[0] as number;
             firsts[k] = firsts[0] as number;
@@ -164,7 +163,7 @@ export class Resampler {
         const [f0, f1, f2, f3] = firsts as unknown as [number, number, number, number];
         const [r0, r1, r2, r3] = rows as unknown as [number, number, number, number];
         let [a, b, c, d] = [0, 0, 0, 0];
-        if (this.phases === 1) {
+        if (this.#phases === 1) {
             for (let j = 0; j < taps; j++) {
                 const weight = table[j] as number;
                 a += weight * (held[f0 + j] as number);

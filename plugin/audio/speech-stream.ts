@@ -56,30 +56,30 @@ export function newVoiceMemory(frontEnd: AudioFrontEnd): VoiceMemory {
  * have come there nothing is encoded.
  */
 export class SpeechStream {
-    private readonly resampler: Resampler;
-    private readonly level: RunningLevel;
-    private readonly normaliser: CausalNormaliser;
-    private readonly logMel: LogMelStream = new LogMelStream();
-    private readonly encoder: AudioEncoder;
-    private readonly silence: Float32Array;
-    private readonly rest: Float32Array;
-    private readonly fps: number;
+    readonly #resampler: Resampler;
+    readonly #level: RunningLevel;
+    readonly #normaliser: CausalNormaliser;
+    readonly #logMel: LogMelStream = new LogMelStream();
+    readonly #encoder: AudioEncoder;
+    readonly #silence: Float32Array;
+    readonly #rest: Float32Array;
+    readonly #fps: number;
     /** Feature frames from one frame to the next. */
-    private readonly hops: number;
+    readonly #hops: number;
     /** First feature frame of the window of frame 0. A video frame is centred 2 hops after its first, another as its length tells. */
-    private readonly firstHop: number;
-    private readonly scaled: Float32Array = new Float32Array(LEVEL_BLOCK);
-    private readonly windows: Float32Array = new Float32Array(BATCH * WINDOW_SIZE);
+    readonly #firstHop: number;
+    readonly #scaled: Float32Array = new Float32Array(LEVEL_BLOCK);
+    readonly #windows: Float32Array = new Float32Array(BATCH * WINDOW_SIZE);
     /** Normalised feature frames `[melCount, MEL_BANDS]` from number `melStart` on. */
     private mel: Float32Array = new Float32Array(4 * WINDOW_FRAMES * MEL_BANDS);
-    private melStart = 0;
-    private melCount = 0;
+    #melStart = 0;
+    #melCount = 0;
     /** Numbers of the level blocks that held speech, oldest first. */
     private speech: number[] = [];
-    private blocks = 0;
-    private sampleCount = 0;
-    private next = 0;
-    private gate = 0;
+    #blocks = 0;
+    #sampleCount = 0;
+    #next = 0;
+    #gate = 0;
 
     /**
      * @param rest - f_a of silence `[AUDIO_FEAT_DIM]`.
@@ -93,16 +93,16 @@ export class SpeechStream {
         memory: VoiceMemory = newVoiceMemory(frontEnd),
         fps: number = STREAM_FPS,
     ) {
-        this.fps = fps;
-        this.hops = HOP_RATE / fps;
-        this.firstHop = WINDOW_FIRST + this.hops / 2 - HOPS_PER_FRAME / 2;
-        this.resampler = new Resampler(inputRate);
-        this.level = memory.level;
-        this.level.begin();
-        this.normaliser = memory.normaliser;
-        this.encoder = encoder;
-        this.silence = silenceRow(frontEnd.normalisation);
-        this.rest = rest;
+        this.#fps = fps;
+        this.#hops = HOP_RATE / fps;
+        this.#firstHop = WINDOW_FIRST + this.#hops / 2 - HOPS_PER_FRAME / 2;
+        this.#resampler = new Resampler(inputRate);
+        this.#level = memory.level;
+        this.#level.begin();
+        this.#normaliser = memory.normaliser;
+        this.#encoder = encoder;
+        this.#silence = silenceRow(frontEnd.normalisation);
+        this.#rest = rest;
     }
 
     /**
@@ -111,105 +111,105 @@ export class SpeechStream {
      * @throws PgsError `AUDIO_FORMAT` - NaN or integer PCM; the state is unchanged then.
      */
     public async push(samples: Float32Array): Promise<StreamFrames> {
-        this.take(this.resampler.push(samples));
-        return this.encode(this.ready());
+        this.#take(this.#resampler.push(samples));
+        return this.#encode(this.#ready());
     }
 
     /** Gives the last frames, with silence after the sound. Nothing may be pushed afterwards. */
     public async end(): Promise<StreamFrames> {
-        this.take(this.resampler.flush());
-        this.append(this.logMel.flush());
-        return this.encode(Math.ceil(this.sampleCount / (FEATURE_RATE / this.fps)));
+        this.#take(this.#resampler.flush());
+        this.#append(this.#logMel.flush());
+        return this.#encode(Math.ceil(this.#sampleCount / (FEATURE_RATE / this.#fps)));
     }
 
     /** Frames from the start whose windows are complete. */
-    private ready(): number {
-        const hops = this.melStart + this.melCount;
-        return Math.max(this.next, Math.floor((hops - this.firstHop - WINDOW_FRAMES) / this.hops) + 1);
+    #ready(): number {
+        const hops = this.#melStart + this.#melCount;
+        return Math.max(this.#next, Math.floor((hops - this.#firstHop - WINDOW_FRAMES) / this.#hops) + 1);
     }
 
-    private take(pcm: Float32Array): void {
-        const { level, scaled } = this;
-        this.sampleCount += pcm.length;
+    #take(pcm: Float32Array): void {
+        const [level, scaled] = [this.#level, this.#scaled];
+        this.#sampleCount += pcm.length;
         for (let start = 0; start < pcm.length;) {
             const part = pcm.subarray(start, start + level.missing);
             for (let i = 0; i < part.length; i++) scaled[i] = level.gain * (part[i] as number);
             // Before the level moves on: which samples come together must change nothing.
-            this.append(this.logMel.push(scaled.subarray(0, part.length)));
-            if (level.push(part)) this.note(level.isSpeech);
+            this.#append(this.#logMel.push(scaled.subarray(0, part.length)));
+            if (level.push(part)) this.#note(level.isSpeech);
             start += part.length;
         }
     }
 
-    private note(isSpeech: boolean): void {
-        if (isSpeech) this.speech.push(this.blocks);
-        this.blocks++;
+    #note(isSpeech: boolean): void {
+        if (isSpeech) this.speech.push(this.#blocks);
+        this.#blocks++;
     }
 
-    private append(frames: Float32Array): void {
+    #append(frames: Float32Array): void {
         if (frames.length === 0) return;
-        this.normaliser.push(frames, !this.level.isSettling);
-        const size = this.melCount * MEL_BANDS;
+        this.#normaliser.push(frames, !this.#level.isSettling);
+        const size = this.#melCount * MEL_BANDS;
         if (size + frames.length > this.mel.length) {
             const grown = new Float32Array(2 * (size + frames.length));
             grown.set(this.mel.subarray(0, size));
             this.mel = grown;
         }
         this.mel.set(frames, size);
-        this.melCount += frames.length / MEL_BANDS;
+        this.#melCount += frames.length / MEL_BANDS;
     }
 
-    private async encode(end: number): Promise<StreamFrames> {
-        const first = this.next;
+    async #encode(end: number): Promise<StreamFrames> {
+        const first = this.#next;
         const count = Math.max(0, end - first);
         const features = new Float32Array(count * AUDIO_FEAT_DIM);
         const energy = new Float32Array(count);
-        this.next = first + count;
-        const gates = Float32Array.from({ length: count }, (_, n) => this.gateAt(first + n));
-        for (let n = 0; n < count;) n = await this.encodeSome(gates, n, features);
-        for (let n = 0; n < count; n++) this.settle(gates[n] as number, n, features, energy, first + n);
-        this.forget();
+        this.#next = first + count;
+        const gates = Float32Array.from({ length: count }, (_, n) => this.#gateAt(first + n));
+        for (let n = 0; n < count;) n = await this.#encodeSome(gates, n, features);
+        for (let n = 0; n < count; n++) this.#settle(gates[n] as number, n, features, energy, first + n);
+        this.#forget();
         return { first, features, energy };
     }
 
     /** Encodes the next frames that are not at rest, a batch at most. @returns the frame to go on with. */
-    private async encodeSome(gates: Float32Array, from: number, features: Float32Array): Promise<number> {
-        const first = this.next - gates.length;
+    async #encodeSome(gates: Float32Array, from: number, features: Float32Array): Promise<number> {
+        const first = this.#next - gates.length;
         let start = from;
         while (start < gates.length && gates[start] === 0) start++;
         let end = start;
         for (; end < gates.length && end - start < BATCH && gates[end] !== 0; end++) {
-            const hop = (first + end) * this.hops + this.firstHop - this.melStart;
-            const window = this.windows.subarray((end - start) * WINDOW_SIZE, (end - start + 1) * WINDOW_SIZE);
-            windowFrom(this.mel, this.melCount, hop, window, this.silence);
+            const hop = (first + end) * this.#hops + this.#firstHop - this.#melStart;
+            const window = this.#windows.subarray((end - start) * WINDOW_SIZE, (end - start + 1) * WINDOW_SIZE);
+            windowFrom(this.mel, this.#melCount, hop, window, this.#silence);
         }
         if (end > start) {
             const out = features.subarray(start * AUDIO_FEAT_DIM, end * AUDIO_FEAT_DIM);
-            await this.encoder.encode(this.windows, end - start, out);
+            await this.#encoder.encode(this.#windows, end - start, out);
         }
         return end;
     }
 
     /** How far the lips are from rest, 0..1: they glide in 120 ms to speech and back. */
-    private gateAt(frame: number): number {
-        const step = 1 / (GLIDE_SECONDS * this.fps);
-        this.gate += this.isSpeechAt((frame + 0.5) / this.fps) ? step : -step;
-        this.gate = Math.max(0, Math.min(1, this.gate));
-        return this.gate;
+    #gateAt(frame: number): number {
+        const step = 1 / (GLIDE_SECONDS * this.#fps);
+        this.#gate += this.#isSpeechAt((frame + 0.5) / this.#fps) ? step : -step;
+        this.#gate = Math.max(0, Math.min(1, this.#gate));
+        return this.#gate;
     }
 
     /** Brings a frame to rest where nobody speaks. */
-    private settle(gate: number, n: number, features: Float32Array, energy: Float32Array, frame: number): void {
+    #settle(gate: number, n: number, features: Float32Array, energy: Float32Array, frame: number): void {
         for (let i = 0; i < AUDIO_FEAT_DIM; i++) {
-            const rest = this.rest[i] as number;
+            const rest = this.#rest[i] as number;
             const at = n * AUDIO_FEAT_DIM + i;
             features[at] = rest + gate * ((features[at] as number) - rest);
         }
-        const hop = Math.floor(frame * this.hops - this.melStart);
-        energy[n] = hop < this.melCount ? gate * energyOf(this.mel, hop * MEL_BANDS) : 0;
+        const hop = Math.floor(frame * this.#hops - this.#melStart);
+        energy[n] = hop < this.#melCount ? gate * energyOf(this.mel, hop * MEL_BANDS) : 0;
     }
 
-    private isSpeechAt(time: number): boolean {
+    #isSpeechAt(time: number): boolean {
         const perSecond = FEATURE_RATE / LEVEL_BLOCK;
         const oldest = Math.floor((time - HANG_OVER_SECONDS) * perSecond);
         const newest = Math.floor((time + RUN_IN_SECONDS) * perSecond);
@@ -218,12 +218,12 @@ export class SpeechStream {
     }
 
     /** Drops the feature frames that no coming window needs. */
-    private forget(): void {
-        const keepFrom = Math.max(0, this.next * this.hops + this.firstHop);
-        const drop = Math.min(this.melCount, keepFrom - this.melStart);
+    #forget(): void {
+        const keepFrom = Math.max(0, this.#next * this.#hops + this.#firstHop);
+        const drop = Math.min(this.#melCount, keepFrom - this.#melStart);
         if (drop < WINDOW_FRAMES) return;
-        this.mel.copyWithin(0, drop * MEL_BANDS, this.melCount * MEL_BANDS);
-        this.melStart += drop;
-        this.melCount -= drop;
+        this.mel.copyWithin(0, drop * MEL_BANDS, this.#melCount * MEL_BANDS);
+        this.#melStart += drop;
+        this.#melCount -= drop;
     }
 }
