@@ -13,8 +13,8 @@ const deploy = join(ROOT, 'tools/trainer-node/deploy');
 const trainOne = join(deploy, 'train-one.mjs');
 const PATH = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
 /** Long enough to be stopped in the middle; its first checkpoint is at iteration 200 of 550. */
-const LONG = ['--preset', 'tiny', '--iterations-scale', '0.5'];
-const SHORT = ['--preset', 'tiny', '--iterations-scale', '0.02'];
+const LONG = ['--preset', 'tiny', '--device', 'cpu', '--iterations-scale', '0.5'];
+const SHORT = ['--preset', 'tiny', '--device', 'cpu', '--iterations-scale', '0.02'];
 
 interface Ended {
     readonly code: number | null;

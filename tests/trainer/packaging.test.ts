@@ -114,12 +114,15 @@ describe.skipIf(!hasEngine)('the packages', () => {
         expect(telling).toEqual([]);
     });
 
-    it('need no newer glibc than their README says', () => {
+    it.each([
+        ['glibc', /glibc 2\.(\d+)/, /GLIBC_2\.(\d+)/g],
+        ['libstdc++', /GLIBCXX_3\.4\.(\d+)/, /GLIBCXX_3\.4\.(\d+)/g],
+    ] as const)('need no newer %s than their README says', (_name, promise, need) => {
         const readme = readFileSync(join(machine, 'node_modules', PLATFORM, 'README.md'), 'utf8');
-        const promised = Number(/glibc 2\.(\d+)/.exec(readme)?.[1]);
+        const promised = Number(promise.exec(readme)?.[1]);
         for (const library of files.get(PLATFORM)?.filter((file) => file.endsWith('.so')) ?? []) {
             const text = readFileSync(join(machine, 'node_modules', PLATFORM, library), 'latin1');
-            const needed = [...text.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
+            const needed = [...text.matchAll(need)].map(([, minor]) => Number(minor));
             expect(needed.length, library).toBeGreaterThan(0);
             expect(Math.max(...needed), library).toBeLessThanOrEqual(promised);
         }
@@ -140,7 +143,7 @@ describe.skipIf(!hasEngine)('the installed trainer, without a compiler', () => {
     it('trains a head with the engine of its platform package', async () => {
         const [toy, head] = [join(machine, 'toy'), join(machine, 'head.glb')];
         await writeToyDataset(toy, { frames: 24, side: 48, test: 4 });
-        const words = ['train', toy, '-o', head, '--preset', 'tiny', '--iterations-scale', '0.02'];
+        const words = ['train', toy, '-o', head, '--preset', 'tiny', '--device', 'cpu', '--iterations-scale', '0.02'];
         const trained = pgstalker(words);
         expect(trained.status, trained.stderr).toBe(0);
         expect(decodeHead(readFileSync(head)).branches.face.splats.count).toBeGreaterThan(0);
@@ -151,7 +154,7 @@ describe.skipIf(!hasEngine)('the installed trainer, without a compiler', () => {
         const [there, away] = [join(machine, 'node_modules', PLATFORM), join(machine, 'away')];
         renameSync(there, away);
         try {
-            const words = ['train', join(machine, 'toy'), '--preset', 'tiny', '-o'];
+            const words = ['train', join(machine, 'toy'), '--preset', 'tiny', '--device', 'cpu', '-o'];
             const left = pgstalker([...words, join(machine, 'x.glb')]);
             expect(left.status, left.stderr).toBe(4);
             expect(left.stderr).toMatch(/NATIVE_MISSING.*libpgs_cpu\.so.*linux-x64.*npm install --include=optional/);
