@@ -13,9 +13,12 @@ import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
 const SCRIPT = resolve('tools/trainer-node/gpu/check.py');
 const EXIT = { ok: 0, missed: 1, usage: 2, incomplete: 3, noLibrary: 4 } as const;
 const folder = mkdtempSync(join(tmpdir(), 'pgs-gpu-check-'));
-const library = nativeFolders()
-    .map((path) => join(path, 'libpgs_cpu.so'))
-    .find((path) => existsSync(path));
+const find = (name: string): string | undefined =>
+    nativeFolders()
+        .map((path) => join(path, name))
+        .find((path) => existsSync(path));
+const library = find('libpgs_cpu.so');
+const emulated = find('libpgs_cuda_emu.so');
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
 const missing = library === undefined ? 'no libpgs_cpu.so' : hasNumpy ? undefined : 'no python3 with numpy';
 
@@ -56,6 +59,13 @@ describe.skipIf(missing !== undefined)(`gpu/check.py${missing === undefined ? ''
         for (const section of ['parity', 'adam', 'repeat', 'overflow'])
             expect(report().rows.some((row) => row.section === section)).toBe(true);
         expect(readFileSync(join(folder, 'gpu-check.csv'), 'utf8')).toMatch(/^date,machine,commit,mode,.*\n.*,pass,/);
+    });
+
+    it.skipIf(emulated === undefined)('passes the real kernels under the emulator', () => {
+        const { status, report } = check('--library', emulated ?? '', '--only', 'device,parity');
+        expect(report().rows.filter(({ verdict }) => verdict === 'FAIL')).toEqual([]);
+        expect(status).toBe(EXIT.ok);
+        expect(report()).toMatchObject({ standIn: true, libraryBuild: expect.stringContaining('emulator') as string });
     });
 
     it('fails where one gradient is 1 % off', () => {

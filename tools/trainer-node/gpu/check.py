@@ -15,6 +15,8 @@ import sys
 import time
 import traceback
 
+sys.dont_write_bytecode = True  # a checkout stays as it was
+
 import device as devices
 import pgs
 from constants import BUILD_FOLDER, REPOSITORY
@@ -69,7 +71,7 @@ def parse(arguments):
     parser.add_argument("--only", type=section_list, default=list(SECTIONS), metavar="A,B", help=f"sections, out of {', '.join(SECTIONS)}")
     parser.add_argument("--quick", action="store_true", help="smaller scenes, fewer iterations; the bench keeps its size")
     parser.add_argument("--out", default=os.environ.get("OUT") or "gpu-report", help="folder for JSON, CSV and logs")
-    parser.add_argument("--json", help="where the JSON goes; default: gpu-check.json in the folder of --out")
+    parser.add_argument("--json", help="a second place for the JSON; gpu-check.json in the folder of --out is always written")
     parser.add_argument("--data", help="dataset folder for the section train")
     parser.add_argument("--cpu-psnr", type=float, help="head PSNR, dB, that the CPU trainer reached with the same preset and data")
     parser.add_argument("--train-options", default="--device cuda", help="what the section train adds to `pgstalker train`")
@@ -122,9 +124,11 @@ class Run:
         return list({os.path.realpath(library.path): library for library in libraries}.values())
 
     def save(self, name, text):
+        is_new = not os.path.isdir(self.out)
         os.makedirs(self.out, exist_ok=True)
-        with open(os.path.join(self.out, name), "w", encoding="utf-8") as file:
-            file.write(text)
+        for path, content in [(name, text)] + [(".gitignore", "*\n")] * is_new:
+            with open(os.path.join(self.out, path), "w", encoding="utf-8") as file:
+                file.write(content)
 
     def lacks(self, needs):
         """Why a section cannot run, or None."""
@@ -161,13 +165,14 @@ def say_device(run):
         report.measure("floors", None, "unknown peaks: the bench gives times without ratios; see --roofline")
 
 
-def run_sections(run):
+def run_sections(run, after_each):
     for name, (module, title, needs) in SECTIONS.items():
         if name not in run.options.only:
             continue
         run.report.open_section(name, title)
         if module is None:
             say_device(run)
+            after_each()
             continue
         missing = run.lacks(needs)
         spent = time.time() - run.report.started
@@ -184,6 +189,7 @@ def run_sections(run):
             run.report.claim(name, False, f"{type(error).__name__}: {error}"[:200])
             run.report.say(traceback.format_exc())
         run.report.say(f"  ({time.time() - start:.1f} s)")
+        after_each()
 
 
 def csv_text(header, rows):
@@ -195,11 +201,13 @@ def csv_text(header, rows):
 
 
 def write_tables(run, facts):
-    """gpu-check.json, and two CSV files whose rows can be appended to tables of measurements as they are."""
+    """gpu-check.json ("exit" is null until the end), and two CSV files whose rows can be appended to tables of measurements."""
+    text = run.report.to_json(facts) + "\n"
+    run.save("gpu-check.json", text)
     path = run.options.json or os.path.join(run.out, "gpu-check.json")
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(run.report.to_json(facts) + "\n")
+    if run.options.json:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
     machine = run.device.name if run.device else f"no GPU ({run.short(run.library)}, {devices.processor()})"
     common = [facts["date"], machine, facts["commit"]]
     verdicts = []
@@ -235,15 +243,12 @@ def main(arguments=None):
         print(f"the library under test cannot be loaded: {error}", file=sys.stderr)
         return NO_LIBRARY
     run = Run(options, library)
-    run_sections(run)
-    failed, skipped = run.report.count(FAILED), run.report.count(SKIPPED)
-    status = MISSED if failed else INCOMPLETE if skipped else OK
     facts = {
         "date": datetime.date.today().isoformat(),
         "commit": devices.commit(REPOSITORY),
         "mode": "quick" if options.quick else "full",
         "arguments": sys.argv[1:] if arguments is None else arguments,
-        "exit": status,
+        "exit": None,
         "standIn": run.stand_in,
         "library": options.library,
         "libraryBuild": run.told,
@@ -251,6 +256,9 @@ def main(arguments=None):
         "device": run.device.facts() if run.device else None,
         "host": devices.processor(),
     }
+    run_sections(run, lambda: write_tables(run, facts))  # what is known is on disk if the machine is taken away
+    failed, skipped = run.report.count(FAILED), run.report.count(SKIPPED)
+    facts["exit"] = status = MISSED if failed else INCOMPLETE if skipped else OK
     path = write_tables(run, facts)
     say = run.report.say
     say(f"\n{run.report.count('pass')} passed, {failed} failed, {skipped} skipped; {path}")

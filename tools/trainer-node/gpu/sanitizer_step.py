@@ -5,6 +5,9 @@ One small step of everything, for compute-sanitizer to watch: 64 px, all stages,
 """
 
 import argparse
+import sys
+
+sys.dont_write_bytecode = True  # a checkout stays as it was
 
 import numpy as np
 
