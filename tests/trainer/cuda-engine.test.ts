@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BRANCH_NAMES, MEL_BANDS, type BranchName, type PgsError } from '../../plugin/core/index.js';
 import { Engine, type NativeStage, type Reals } from '../../tools/trainer-node/src/native/engine.js';
-import { isCancelled } from '../../tools/trainer-node/src/native/errors.js';
+import { isCancelled, STATUS } from '../../tools/trainer-node/src/native/errors.js';
 import { findNative } from '../../tools/trainer-node/src/native/locate.js';
 
 /*
@@ -299,12 +299,30 @@ describe.skipIf(emulated === undefined)(`the GPU library on an emulated GPU ${re
         try {
             await expect(
                 Promise.resolve().then(() => engine.densifyApply('face', new Uint8Array(COUNTS.face).fill(1))),
-            ).rejects.toThrow(/GPU memory for means, 1 MB more with 0 MB of 1 MB free.*out of memory/);
+            ).rejects.toThrow(/GPU memory for the splats' next rows, 1 MB more with 0 MB of 1 MB free.*out of memory/);
         } finally {
             delete process.env['PGS_EMULATED_BYTES'];
         }
         expect(engine.tensorGet('face.means')).toEqual(before);
         await engine.trainRun('static', ['face'], 1);
+        engine.dispose();
+    });
+
+    it('says that the GPU is gone', async () => {
+        const engine = openScene({ library });
+        await engine.trainRun('static', ['face'], 1);
+        process.env['PGS_EMULATED_LOSS'] = '1';
+        try {
+            await expect(engine.trainRun('static', ['face'], 1)).rejects.toMatchObject({
+                code: 'NATIVE_STATUS',
+                cause: STATUS.device,
+                message: expect.stringMatching(
+                    /the GPU failed: an iteration: expected success, got 'unspecified launch failure'.*checkpoint is intact/,
+                ),
+            });
+        } finally {
+            delete process.env['PGS_EMULATED_LOSS'];
+        }
         engine.dispose();
     });
 

@@ -139,7 +139,7 @@ class CudaBackend : public Backend {
         b.reset_statistics();
         mirror_splats(b, false);
         for (const DeviceParam* p : {&device.means, &device.quats, &device.log_scales, &device.logit_opacities, &device.sh})
-            for (const DeviceArray<float>* array : {&p->value, &p->adam1, &p->adam2}) mirrors_.made(*array);
+            for (const DeviceArray<float>* array : {&p->value, &p->grad, &p->adam1, &p->adam2}) mirrors_.made(*array);
         device.shape_view(b.n, device.pair_capacity());
         program_.forget();
     }

@@ -65,6 +65,7 @@ void DeviceBranch::shape_view(int splats, uint32_t pair_capacity) { view.resize(
 size_t DeviceBranch::bytes() const {
     size_t sum = view.bytes() + loss_partials_.bytes() + loss_tiles_.bytes() + kept_.bytes() + v_spatial_.bytes() + partial_.bytes() +
                  plane_sums_.bytes() + posed_means_.bytes() + posed_quats_.bytes() + posed_log_scales_.bytes();
+    for (const DeviceParam& param : spare_) sum += param.bytes();
     for (const DeviceParam* param : {&means, &quats, &log_scales, &logit_opacities, &sh, &planes}) sum += param->bytes();
     for (int l = 0; l < LAYERS; l++) sum += weight[l].bytes() + bias[l].bytes();
     return sum;
@@ -72,27 +73,25 @@ size_t DeviceBranch::bytes() const {
 
 void DeviceBranch::densify(const DensityPlan& plan, const std::vector<float>& normals, cudaStream_t stream) {
     const size_t rows = plan.source.size(), k3 = size_t(sh_degree_ + 1) * (sh_degree_ + 1) * 3;
-    DeviceParam new_means, new_quats, new_log_scales, new_logit_opacities, new_sh;
-    new_means.resize(rows * 3, "means");
-    new_quats.resize(rows * 4, "quats");
-    new_log_scales.resize(rows * 3, "log scales");
-    new_logit_opacities.resize(rows, "opacities");
-    new_sh.resize(rows * k3, "colours");
+    DeviceParam* const kept[SPLAT_PARAMS] = {&means, &quats, &log_scales, &logit_opacities, &sh};
+    const size_t row[SPLAT_PARAMS] = {3, 4, 3, 1, k3};
+    DensifyTensor gathers[SPLAT_PARAMS];
+    for (int i = 0; i < SPLAT_PARAMS; i++) {
+        spare_[i].resize(rows * row[i], "the splats' next rows");
+        gathers[i] = gather(*kept[i], spare_[i]);
+    }
     source_.resize(rows, "rows to keep");
     source_.put(plan.source.data(), rows, stream);
     normals_.resize(normals.size(), "places of children");
     normals_.put(normals.data(), normals.size(), stream);
     launch_densify(stream, {int(rows), plan.survivors, plan.first_child, (sh_degree_ + 1) * (sh_degree_ + 1), source_.data(), normals_.data(),
-                            gather(means, new_means), gather(quats, new_quats), gather(log_scales, new_log_scales),
-                            gather(logit_opacities, new_logit_opacities), gather(sh, new_sh)});
+                            gathers[0], gathers[1], gathers[2], gathers[3], gathers[4]});
     check_cuda(cudaGetLastError(), "density control");
-    check_cuda(cudaStreamSynchronize(stream), "density control"); /* the old tensors are freed below, the host's lists by the caller */
-    const std::pair<DeviceParam*, DeviceParam*> pairs[] = {{&means, &new_means},
-                                                           {&quats, &new_quats},
-                                                           {&log_scales, &new_log_scales},
-                                                           {&logit_opacities, &new_logit_opacities},
-                                                           {&sh, &new_sh}};
-    for (const auto& [kept, made] : pairs) kept->swap(*made);
+    check_cuda(cudaStreamSynchronize(stream), "density control"); /* the host's lists end with this call */
+    for (int i = 0; i < SPLAT_PARAMS; i++) {
+        kept[i]->swap(spare_[i]);
+        kept[i]->grad.clear(stream);
+    }
     shape_splats(int(rows));
     clear_statistics(stream);
 }

@@ -79,6 +79,8 @@ class DeviceBranch {
     DeviceArray<unsigned long long> plane_sums_;
     DeviceArray<EncoderActs> acts_;
     DeviceArray<float> audio_feat_, v_audio_feat_;
+    static constexpr int SPLAT_PARAMS = 5;
+    DeviceParam spare_[SPLAT_PARAMS]; /* the other side of density control, kept: an allocation stops the GPU */
     DeviceArray<int> source_;
     DeviceArray<float> normals_;
 

@@ -108,7 +108,7 @@ class PinnedArray {
     size_t count_ = 0;
 };
 
-/* A stream of its own: it waits for no other, and can be captured. Made when it is first used. */
+/* A stream of its own: it waits for no other, and can be captured. Made when it is first used, which must not be in a capture. */
 class Stream {
   public:
     Stream() = default;
@@ -127,7 +127,7 @@ class Stream {
     cudaStream_t stream_ = nullptr;
 };
 
-/* A point of a stream that another stream, or the host, waits for. Made when it is first recorded. */
+/* A point of a stream that another stream, or the host, waits for. Made when it is first used, which must not be in a capture. */
 class Event {
   public:
     Event() = default;
@@ -136,8 +136,11 @@ class Event {
     }
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
-    void record(cudaStream_t stream) {
+    void make() {
         if (!event_) check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "an event");
+    }
+    void record(cudaStream_t stream) {
+        make();
         check_cuda(cudaEventRecord(event_, stream), "an event");
     }
     void wait() { check_cuda(cudaEventSynchronize(event_), "kernels"); }

@@ -253,6 +253,10 @@ void Program::queue_iteration(Workbench& bench, const ProgramKey& key, int ring_
 void Program::replay(Workbench& bench, const ProgramKey& key, int n, int ring_size) {
     prepare(bench, key);
     if (!graph_) {
+        bench.forked.make();
+        bench.joined.make();
+        const cudaStream_t side = bench.side; /* made before the capture */
+        (void)side;
         check_cuda(cudaStreamBeginCapture(bench.main, cudaStreamCaptureModeThreadLocal), "capture of an iteration");
         cudaGraph_t graph = nullptr;
         try {

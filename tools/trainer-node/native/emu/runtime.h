@@ -2,7 +2,8 @@
  * The calls of the CUDA runtime that our host code makes, over host memory. Each allocation ends where a page without access
  * begins and starts as NaN, so a kernel that reads or writes past an array stops at that instruction, and one that reads what
  * nobody wrote shows it in its results. Everything is synchronous, but for what a stream captures: that runs when its graph is
- * launched, with the arguments of the capture. PGS_EMULATED_BYTES in the environment is the size of the memory; default 8 GiB.
+ * launched, with the arguments of the capture. In the environment, PGS_EMULATED_BYTES is the size of the
+ * memory (default 8 GiB), and with PGS_EMULATED_LOSS the GPU has fallen off the bus.
  */
 #pragma once
 #include <cstddef>
@@ -11,7 +12,7 @@
 #include <utility>
 #include "simt.h"
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2 };
+enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorUnknown = 999 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 typedef struct PgsEmulatedStream* cudaStream_t;
 typedef struct PgsEmulatedGraph *cudaGraph_t, *cudaGraphExec_t;
