@@ -21,8 +21,8 @@ MULTIPLY_ADDS = {"face": 36 * 64 + 64 * 64 + 64 * 10, "mouth": 36 * 32 + 32 * 32
 ENCODER_BYTES, ENCODER_FLOPS = 4 * 60_000, 2 * 500_000
 
 
-def pass_work(branch, n, pairs, pixels, degree, texels):
-    """Bytes and operations of each part of one branch's iteration. pixels: compared ones."""
+def pass_work(branch, n, pairs, pixels, degree, texels, stepped):
+    """Bytes and operations of each part of one branch's iteration. pixels: compared ones; stepped: values that Adam moves."""
     row = 11 + 3 * (degree + 1) ** 2  # a splat's parameters
     hidden, samples = HIDDEN[branch], SAMPLES_PER_PAIR * pairs
     activations = 4 * n * (36 + 2 * hidden + 10)
@@ -40,7 +40,7 @@ def pass_work(branch, n, pairs, pixels, degree, texels):
         "projectBackward": (48 * pairs + 4 * n * (2 * row + 12), 900 * n),
         "deformBackward": (activations + 12 * n + 8 * texels, 4 * macs + 36 * 12 * n),
         # Value, gradient and two moments in; value and two moments out.
-        "adam": (28 * (n * row + texels), 12 * (n * row + texels)),
+        "adam": (28 * stepped, 12 * stepped),
     }
 
 
