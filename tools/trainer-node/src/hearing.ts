@@ -7,6 +7,9 @@ const CHUNK = 100;
 /** Share of the step size left at the end; reached exponentially. */
 const FINAL = 0.01;
 
+/** What of an engine takes part. */
+export type Ear = Pick<Engine, 'set' | 'hearingRun'>;
+
 /**
  * Teaches the audio encoder, alone, how far the mouth is open, from the training frames' `mouthOpen`.
  *
@@ -17,7 +20,7 @@ const FINAL = 0.01;
  * @param onStep - called with the steps done and the r.m.s. error of the last chunk.
  */
 export async function learnToHear(
-    engine: Engine,
+    engine: Ear,
     config: TrainConfig,
     train: Int32Array,
     signal: AbortSignal,

@@ -1,14 +1,14 @@
 import { BRANCH_NAMES } from '../../../plugin/core/index.js';
 import { trainingAudio, type TrainingAudio } from './audio-features.js';
 import { totalIterations } from './config.js';
-import { Curriculum } from './curriculum.js';
+import { Curriculum, type FrameFacts } from './curriculum.js';
 import type { Dataset } from './dataset/dataset.js';
 import { DensityHook } from './density-hook.js';
 import { Interrupted } from './interrupted.js';
 import { averageCheckpoints, type NamedCheckpoint } from './io/average.js';
 import { listCheckpoints, readNewestCheckpoint, restoreCheckpoint, saveCheckpoint } from './io/checkpoint.js';
-import { learnToHear } from './hearing.js';
-import { loadAudio, loadFrames } from './load-engine.js';
+import { learnToHear, type Ear } from './hearing.js';
+import { beginFrames, loadAudio, loadFrames, trainingFrames } from './load-engine.js';
 import { appendLog } from './log.js';
 import { chooseDevice, type DeviceChoice } from './native/device.js';
 import { Engine } from './native/engine.js';
@@ -27,6 +27,7 @@ import { deformation } from './stages/deformation.js';
 import { fineTune } from './stages/fine-tune.js';
 import { runStage, type StageContext, type TrainStage } from './stages/stage.js';
 import { staticInit } from './stages/static-init.js';
+import { Turns } from './turns.js';
 
 /** Views that the hull is carved from. Measured on rendered-f1: more than 40 change it by less than a voxel. */
 const HULL_VIEWS = 40;
@@ -81,10 +82,10 @@ export async function trainHead(inputs: RunInputs): Promise<TrainedModel> {
 }
 
 async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Promise<TrainedModel> {
-    const { run, progress, signal } = inputs;
+    const { run, progress } = inputs;
     const { config } = run;
     const audio = trainingAudio(dataset, config.audioVariants, config.seed);
-    const facts = await loadFrames(engine, dataset, frameNotes(progress, dataset.header.frameCount), signal);
+    beginFrames(engine, dataset);
     // After the frames: beginning a dataset forgets the sound of the one before.
     loadAudio(engine, audio);
     const views = await sampleViews(dataset, HULL_VIEWS);
@@ -97,11 +98,7 @@ async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Pro
         engine.set(name, value);
     // A run that was stopped before its first checkpoint begins anew.
     const isResumed = inputs.isResumed && listCheckpoints(run.checkpoints).length > 0;
-    if (!isResumed) {
-        const note = hearingNotes(progress, config.hearing.steps);
-        await learnToHear(engine, config, facts.train, signal, note);
-        if (signal.aborted) throw new Interrupted(`npx pgstalker train --resume ${run.path}`);
-    }
+    const facts = await loadAndHear(engine, inputs, !isResumed);
     const from = isResumed
         ? restoreCheckpoint(engine, resumedState(inputs), config, run.previous)
         : plantBranches(engine, inputs, hull, views);
@@ -125,6 +122,31 @@ async function trainOn(engine: Engine, inputs: RunInputs, dataset: Dataset): Pro
     }
     progress.close();
     return { engine, audio };
+}
+
+/** Decodes the frames while the encoder learns to hear, which needs none of them. */
+async function loadAndHear(engine: Engine, inputs: RunInputs, hears: boolean): Promise<FrameFacts> {
+    const { run, dataset, progress } = inputs;
+    const { config } = run;
+    const turns = new Turns();
+    const stop = new AbortController();
+    const signal = AbortSignal.any([inputs.signal, stop.signal]);
+    /** Where one fails the other stops too. */
+    const halt = (error: unknown): never => {
+        stop.abort(error);
+        throw error;
+    };
+    const ear: Ear = {
+        set: (name, value) => engine.set(name, value),
+        hearingRun: (frames, batch) => turns.take(() => engine.hearingRun(frames, batch)),
+    };
+    const note = hearingNotes(progress, config.hearing.steps);
+    const [facts] = await Promise.all([
+        loadFrames(engine, dataset, turns, frameNotes(progress, dataset.header.frameCount), signal).catch(halt),
+        hears ? learnToHear(ear, config, trainingFrames(dataset), signal, note).catch(halt) : undefined,
+    ]);
+    if (signal.aborted) throw new Interrupted(`npx pgstalker train --resume ${run.path}`);
+    return facts;
 }
 
 /** The newest checkpoint of the run, averaged with those of others where that was asked for. */

@@ -3,6 +3,28 @@
 
 using namespace pgs;
 
+namespace {
+
+/* Colours, and labels with the neighbourhood that wanted_pixel reads. */
+void put_picture(TrainFrame& f, int index, const uint8_t* rgb, const uint8_t* labels, int w, int h) {
+    f.rgb.assign(rgb, rgb + size_t(w) * h * 3);
+    f.label.resize(size_t(w) * h);
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            const uint8_t label = labels[size_t(y) * w + x];
+            require(label <= TORSO, "frame " + std::to_string(index) + " labels: expected 0..4, got " + std::to_string(label) + ".");
+            int covered = 0; /* of the 3x3 neighbourhood, repeated at the border */
+            for (int dy = -1; dy <= 1; dy++)
+                for (int dx = -1; dx <= 1; dx++) {
+                    const int yy = y + dy < 0 ? 0 : (y + dy >= h ? h - 1 : y + dy), xx = x + dx < 0 ? 0 : (x + dx >= w ? w - 1 : x + dx);
+                    covered += labels[size_t(yy) * w + xx] != BACKGROUND;
+                }
+            f.label[size_t(y) * w + x] = uint8_t(label | (covered << 3));
+        }
+}
+
+}  // namespace
+
 extern "C" {
 
 int32_t pgs_abi_version(void) { return PGS_ABI_VERSION; }
@@ -84,24 +106,12 @@ int32_t pgs_data_begin(pgs_context* ctx, int32_t frames, int32_t width, int32_t 
 int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, const uint8_t* labels, const double* viewmat, const double* expression, const double* lips, const double* eyes, double mouth_open) {
     return int32_t(guarded(ctx, [&] {
         Dataset& d = ctx->data;
-        require(rgb && labels && viewmat && (expression || d.expressions == 0) && lips, "pgs_data_frame: expected no null pointer.");
+        require(!rgb == !labels && viewmat && (expression || d.expressions == 0) && lips,
+                "pgs_data_frame: expected no null pointer, but for rgb and labels together.");
         require(index >= 0 && size_t(index) < d.frames.size(), "pgs_data_frame: expected an index below " + std::to_string(d.frames.size()) + ".");
         TrainFrame& f = d.frames[index];
         const int w = d.width, h = d.height;
-        f.rgb.assign(rgb, rgb + size_t(w) * h * 3);
-        f.label.resize(size_t(w) * h);
-        for (int y = 0; y < h; y++)
-            for (int x = 0; x < w; x++) {
-                const uint8_t label = labels[size_t(y) * w + x];
-                require(label <= TORSO, "frame " + std::to_string(index) + " labels: expected 0..4, got " + std::to_string(label) + ".");
-                int covered = 0; /* of the 3x3 neighbourhood, repeated at the border */
-                for (int dy = -1; dy <= 1; dy++)
-                    for (int dx = -1; dx <= 1; dx++) {
-                        const int yy = y + dy < 0 ? 0 : (y + dy >= h ? h - 1 : y + dy), xx = x + dx < 0 ? 0 : (x + dx >= w ? w - 1 : x + dx);
-                        covered += labels[size_t(yy) * w + xx] != BACKGROUND;
-                    }
-                f.label[size_t(y) * w + x] = uint8_t(label | (covered << 3));
-            }
+        if (rgb) put_picture(f, index, rgb, labels, w, h);
         for (int i = 0; i < 16; i++) require(std::isfinite(viewmat[i]), "frame " + std::to_string(index) + " viewmat: expected finite numbers.");
         set_camera(f.camera, viewmat, d.fx, d.fy, d.cx, d.cy, w, h);
         f.expression.assign(d.expressions, real(0));
@@ -109,6 +119,7 @@ int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, cons
         for (int i = 0; i < 4; i++) f.lips[i] = real(lips[i]);
         for (int i = 0; i < 4 && eyes; i++) f.eyes[i] = real(eyes[i]);
         f.mouth_open = mouth_open;
+        if (!rgb) return PGS_OK;
         f.is_put = true;
         ctx->backend->frame_put(*ctx, index);
         return PGS_OK;

@@ -59,7 +59,8 @@ PGS_API int32_t pgs_get(pgs_context* ctx, const char* name, double* value);
 PGS_API int32_t pgs_data_begin(pgs_context* ctx, int32_t frames, int32_t width, int32_t height,
                                double fx, double fy, double cx, double cy, int32_t num_expressions);
 /* rgb [height,width,3], labels [height,width], viewmat [16], expression [E], lips box x0,y0,x1,y1 px; eyes: box around eyes and
- * brows, null where it is not known; mouth_open 0..1, NaN where it is not known. */
+ * brows, null where it is not known; mouth_open 0..1, NaN where it is not known. rgb and labels may both be null: then the picture
+ * follows in a second call, and until then the frame is good for hearing alone. */
 PGS_API int32_t pgs_data_frame(pgs_context* ctx, int32_t index, const uint8_t* rgb, const uint8_t* labels,
                                const double* viewmat, const double* expression, const double* lips,
                                const double* eyes, double mouth_open);
@@ -130,7 +131,8 @@ PGS_API int32_t pgs_render_splats(pgs_context* ctx, int32_t n, int32_t sh_degree
 PGS_API int32_t pgs_encode_audio(pgs_context* ctx, int32_t first, int32_t count, float* out);
 /* f_s [n, SPATIAL_FEAT_DIM] and inside [n] (1: within the planes' bound, so it moves) of a branch's splats. */
 PGS_API int32_t pgs_spatial_features(pgs_context* ctx, int32_t branch, float* out, uint8_t* inside);
-/* Runs n training iterations and writes the mean seconds of each pass as JSON ({"step":0.1,"rasterForward":...}). */
+/* Runs n training iterations and writes the mean seconds of a step and of each pass as JSON ({"step":0.1,"rasterForward":...}). A GPU
+ * replays the n as one graph each, and takes one iteration more for the passes. */
 PGS_API int32_t pgs_bench(pgs_context* ctx, int32_t stage, int32_t branch_mask, int32_t n, char* json, int32_t capacity);
 
 /* ---- GPU: libpgs_cuda.so only ----------------------------------------------------------------------------------------- */

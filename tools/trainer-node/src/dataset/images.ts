@@ -89,12 +89,12 @@ export async function decodeFrame(dataset: Dataset, index: number): Promise<Fram
 /**
  * Decodes frames in parallel and hands them over one by one, in any order, so that memory holds only a few at a time.
  *
- * @param sink - receives a frame; its arrays are the sink's to keep.
+ * @param sink - receives a frame; its arrays are the sink's to keep. While it waits, its decoder does.
  */
 export async function streamFrames(
     dataset: Dataset,
     indices: readonly number[],
-    sink: (index: number, images: FrameImages) => void,
+    sink: (index: number, images: FrameImages) => void | Promise<void>,
     signal?: AbortSignal,
 ): Promise<void> {
     let next = 0;
@@ -102,7 +102,7 @@ export async function streamFrames(
         while (next < indices.length) {
             signal?.throwIfAborted();
             const index = indices[next++] as number;
-            sink(index, await decodeFrame(dataset, index));
+            await sink(index, await decodeFrame(dataset, index));
         }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));

@@ -32,12 +32,8 @@ export interface TrainStats {
     readonly seconds: number;
 }
 
-/** One training frame as the engine stores it. */
-export interface FrameData {
-    /** `[height, width, 3]`. */
-    readonly rgb: Uint8Array;
-    /** `[height, width]`, engine label ids. */
-    readonly labels: Uint8Array;
+/** What is known of a training frame but its picture. */
+export interface FrameTruth {
     /** Row-major world -> camera `[16]`. */
     readonly viewmat: Float64Array;
     readonly expression: Float64Array;
@@ -47,6 +43,14 @@ export interface FrameData {
     readonly eyes?: Float64Array | null;
     /** How far the mouth is open, 0..1. Default: not known. */
     readonly mouthOpen?: number;
+}
+
+/** One training frame as the engine stores it. */
+export interface FrameData extends FrameTruth {
+    /** `[height, width, 3]`. */
+    readonly rgb: Uint8Array;
+    /** `[height, width]`, engine label ids. */
+    readonly labels: Uint8Array;
 }
 
 /** Premultiplied RGBA of both branches, `[height, width, 4]`. */
@@ -176,9 +180,10 @@ export class Engine {
         );
     }
 
-    /** Copies one frame into the engine. */
-    public dataFrame(index: number, frame: FrameData): void {
-        const { rgb, labels, viewmat, expression, lips, eyes = null, mouthOpen = Number.NaN } = frame;
+    /** Copies one frame into the engine. Without a picture, which then follows in a second call, it is good for hearing alone. */
+    public dataFrame(index: number, frame: FrameData | FrameTruth): void {
+        const { viewmat, expression, lips, eyes = null, mouthOpen = Number.NaN } = frame;
+        const [rgb, labels] = 'rgb' in frame ? [frame.rgb, frame.labels] : [null, null];
         this.#call('pgs_data_frame', index, rgb, labels, viewmat, expression, lips, eyes, mouthOpen);
     }
 
