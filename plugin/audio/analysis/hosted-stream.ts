@@ -121,11 +121,8 @@ export class HostedStream {
     private send({ first, features, energy }: StreamFrames, pcm: Float32Array | null): void {
         if (this.isClosed || (energy.length === 0 && (pcm?.length ?? 0) === 0)) return;
         const { id: stream, anchor } = this;
-        this.post({ type: 'frames', stream, first, features, energy, pcm, anchor }, [
-            features.buffer,
-            energy.buffer,
-            ...(pcm === null ? [] : [pcm.buffer]),
-        ]);
+        // A frame or two are copied for less than it costs to hand over their memory.
+        this.post({ type: 'frames', stream, first, features, energy, pcm, anchor }, pcm === null ? [] : [pcm.buffer]);
     }
 }
 

@@ -61,8 +61,8 @@ export function planOf(quick: boolean): Plan {
             driftMinutes: 12,
             interrupts: 8,
             leakInterrupts: 200,
-            cpuRounds: 1,
-            cpuSeconds: 10,
+            cpuRounds: 4,
+            cpuSeconds: 5,
         };
     }
     return {
@@ -74,7 +74,8 @@ export function planOf(quick: boolean): Plan {
         driftMinutes: 60,
         interrupts: 20,
         leakInterrupts: 200,
-        cpuRounds: 2,
-        cpuSeconds: 20,
+        // Short rounds in turn: a core's speed drifts over minutes by more than a voice costs.
+        cpuRounds: 15,
+        cpuSeconds: 5,
     };
 }
