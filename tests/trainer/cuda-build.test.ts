@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Engine } from '../../tools/trainer-node/src/native/engine.js';
 import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
 
 /*
@@ -161,6 +162,16 @@ describe.skipIf(library === undefined)('libpgs_cuda.so (needs nvcc, then `npm ru
         if (status > 0)
             expect(text).toMatch(/sm_\d+, \d+ GB; the driver supports CUDA \d+\.\d+, .* built for CUDA \d+\.\d+$/);
         else expect(text).toMatch(/^GPU: expected .* built for CUDA \d+\.\d+.*train on the CPU\.$/);
+    });
+
+    it('opens anywhere, and refuses the first call that needs a GPU where there is none', () => {
+        if (askDevice(path).status > 0) return;
+        const engine = Engine.open({ library: path, threads: 1 });
+        expect(engine.buildInfo).toMatch(/^nvcc 1\d\.\d.*, sm 75 90-real, g\+\+/);
+        expect(() => engine.dataBegin(1, { fx: 9, fy: 9, cx: 4, cy: 4, width: 8, height: 8 }, 0)).toThrow(
+            /got -6 \(the GPU failed: GPU: expected /,
+        );
+        engine.dispose();
     });
 
     it('names both versions where the driver is too old', () => {
