@@ -27,20 +27,32 @@ struct Lane {
     bool is_used = false;
 };
 
-Param* const* splat_params(Branch& b, Param* (&out)[5]) {
-    Param* const all[5] = {&b.means, &b.quats, &b.log_scales, &b.logit_opacities, &b.sh};
-    std::copy(all, all + 5, out);
-    return out;
+/* Calls body(vector, values a splat has in it) for the tensors of the splats, their gradients and moments. */
+template <class F> void each_vector(Branch& b, F&& body) {
+    const std::pair<Param*, size_t> params[] = {
+        {&b.means, 3}, {&b.quats, 4}, {&b.log_scales, 3}, {&b.logit_opacities, 1}, {&b.sh, size_t(b.sh_k()) * 3}};
+    for (const auto& [param, row] : params)
+        for (std::vector<real>* values : {&param->value, &param->grad, &param->adam1, &param->adam2}) body(*values, row);
 }
 
 class CudaBackend : public Backend {
   public:
+    /* A call that failed may have left work behind, which the members' memory must outlive. */
+    ~CudaBackend() override {
+        for (Stream* stream : {&copies_, &bench_.main, &bench_.side}) stream->finish();
+    }
+
     void data_begun(Context& ctx) override {
         open();
         release(ctx);
-        frames_.begin(ctx.data, ctx.setting("data.stream") != 0, LANES, LANE * BRANCHES);
-        bench_.expressions = ctx.data.expressions;
         is_shaped_ = false; /* pictures may have another size */
+        bench_.expressions = ctx.data.expressions;
+        try {
+            frames_.begin(ctx.data, ctx.setting("data.stream") != 0, LANES, LANE * BRANCHES);
+        } catch (...) {
+            ctx.data.frames.clear(); /* there is no room to put one */
+            throw;
+        }
     }
     void frame_put(Context& ctx, int index) override { frames_.put(ctx.data, index, bench_.main); }
 
@@ -129,19 +141,17 @@ class CudaBackend : public Backend {
         load(ctx);
         Branch& b = ctx.branch[branch];
         DeviceBranch& device = bench_.branch[branch];
+        const size_t rows = plan.source.size();
+        each_vector(b, [&](std::vector<real>& values, size_t row) { values.reserve(row * rows); });
+        begin_moving();
         device.densify(plan, child_normals<float>(plan, ctx.seed, uint64_t(ctx.setting("iteration")), branch), bench_.main);
-        b.n = int(plan.source.size());
-        Param* params[5];
-        for (Param* const* p = splat_params(b, params); p != params + 5; p++) {
-            const size_t row = *p == &b.sh ? size_t(b.sh_k()) * 3 : (*p == &b.quats ? 4 : (*p == &b.logit_opacities ? 1 : 3));
-            for (auto* values : {&(*p)->value, &(*p)->grad, &(*p)->adam1, &(*p)->adam2}) values->resize(row * b.n);
-        }
+        each_vector(b, [&](std::vector<real>& values, size_t row) { values.resize(row * rows); });
+        b.n = int(rows);
         b.reset_statistics();
         mirror_splats(b, false);
         for (const DeviceParam* p : {&device.means, &device.quats, &device.log_scales, &device.logit_opacities, &device.sh})
             for (const DeviceArray<float>* array : {&p->value, &p->grad, &p->adam1, &p->adam2}) mirrors_.made(*array);
-        device.shape_view(b.n, device.pair_capacity());
-        program_.forget();
+        is_shaped_ = true;
     }
 
     void render(Context& ctx, int branch, int frame, bool deform, float* rgba) override {
@@ -307,15 +317,29 @@ class CudaBackend : public Backend {
         return state;
     }
 
+    /* Arrays change their places, so no graph knows them any more; where it fails half way, all are made anew before the next use. */
+    void begin_moving() {
+        program_.forget();
+        is_shaped_ = false;
+    }
+
     /* Gives the views that overflowed half as much again as they asked for. */
     void make_room(Context& ctx, const RunState& state) {
+        begin_moving();
         for (DeviceBranch& b : bench_.branch) {
             const uint64_t wanted = state.views[b.id].pairs, most = 0xffffffffu;
             if (wanted <= b.pair_capacity()) continue;
             require(wanted < most, "splats: expected a view of fewer than 2^32 pairs. Splats are far too large for the picture.", PGS_E_OVERFLOW);
             b.shape_view(ctx.branch[b.id].n, uint32_t(std::min(wanted + wanted / 2, most - 1)));
         }
-        program_.forget();
+        is_shaped_ = true;
+    }
+
+    /* A run that ended by an exception may have left copies from the lanes' memory on their way. */
+    void settle() {
+        copies_.wait();
+        bench_.main.wait();
+        for (Lane& lane : lanes_) lane.is_used = false;
     }
 
     void fill_lane(Context& ctx, const ProgramKey& key, Lane& lane, int index, int first, int count) {
@@ -348,6 +372,7 @@ class CudaBackend : public Backend {
 
     /* Up to n iterations; the context's counters stand behind the last that ended well. */
     RunState run(Context& ctx, const ProgramKey& key, int n) {
+        settle();
         bench_.state.clear(bench_.main);
         bool is_stopped = false;
         for (int first = 0; first < n && !is_stopped && !ctx.cancel; first += LANE) {
@@ -365,7 +390,6 @@ class CudaBackend : public Backend {
             lane.done.record(bench_.main);
             lane.is_used = true;
         }
-        for (Lane& lane : lanes_) lane.is_used = false;
         RunState state;
         count(ctx, key, read_state(state));
         return state;

@@ -30,7 +30,9 @@ void DeviceBranch::shape(const Branch& branch, int width, int height, cudaStream
         weight[l].resize(branch.layers[l].weight.size(), "layers");
         bias[l].resize(branch.layers[l].bias.size(), "layers");
     }
-    shape_splats(branch.n);
+    n_ = branch.n;
+    for (DeviceArray<float>* sums : statistics()) sums->resize(n, "density sums");
+    shape_scratch(n_);
     const size_t tiles = size_t((width + PGS_TILE_SIZE - 1) / PGS_TILE_SIZE) * ((height + PGS_TILE_SIZE - 1) / PGS_TILE_SIZE);
     sums.resize(1, "sums of the loss");
     loss_partials_.resize(size_t(LOSS_PARTIALS) * tiles * TILE_PIXELS, "derivatives of the loss");
@@ -45,11 +47,9 @@ void DeviceBranch::shape(const Branch& branch, int width, int height, cudaStream
     v_audio_feat_.resize(PGS_AUDIO_FEAT_DIM, "f_a");
 }
 
-/* What has a row for each splat, but the tensors themselves. */
-void DeviceBranch::shape_splats(int n) {
-    n_ = n;
+/* What has a row for each splat and lives no longer than an iteration. */
+void DeviceBranch::shape_scratch(int n) {
     const size_t count = size_t(n);
-    for (DeviceArray<float>* sums : statistics()) sums->resize(count, "density sums");
     if (!has_nets_) return;
     posed_means_.resize(count * 3, "posed splats");
     posed_quats_.resize(count * 4, "posed splats");
@@ -80,9 +80,12 @@ void DeviceBranch::densify(const DensityPlan& plan, const std::vector<float>& no
         spare_[i].resize(rows * row[i], "the splats' next rows");
         gathers[i] = gather(*kept[i], spare_[i]);
     }
+    for (DeviceArray<float>& sums : spare_sums_) sums.resize(rows, "density sums");
     source_.resize(rows, "rows to keep");
-    source_.put(plan.source.data(), rows, stream);
     normals_.resize(normals.size(), "places of children");
+    shape_scratch(int(rows));
+    shape_view(int(rows), pair_capacity()); /* from here on nothing asks for memory */
+    source_.put(plan.source.data(), rows, stream);
     normals_.put(normals.data(), normals.size(), stream);
     launch_densify(stream, {int(rows), plan.survivors, plan.first_child, (sh_degree_ + 1) * (sh_degree_ + 1), source_.data(), normals_.data(),
                             gathers[0], gathers[1], gathers[2], gathers[3], gathers[4]});
@@ -92,7 +95,8 @@ void DeviceBranch::densify(const DensityPlan& plan, const std::vector<float>& no
         kept[i]->swap(spare_[i]);
         kept[i]->grad.clear(stream);
     }
-    shape_splats(int(rows));
+    for (int i = 0; i < SPLAT_SUMS; i++) statistics()[i]->swap(spare_sums_[i]);
+    n_ = int(rows);
     clear_statistics(stream);
 }
 

@@ -34,7 +34,8 @@ class DeviceBranch {
     uint32_t pair_capacity() const { return view.size().pair_capacity; }
     size_t bytes() const;
 
-    /* Rewrites the splats by the plan's rows; sums start at zero. Nothing is lost where memory runs out. */
+    /* Rewrites the splats by the plan's rows; sums start at zero. Where memory runs out, tensors and sums are as they were, but
+     * everything else has to be shaped again. */
     void densify(const DensityPlan& plan, const std::vector<float>& normals, cudaStream_t stream);
 
     /* The passes of a view in their order. `input` is device memory. */
@@ -79,12 +80,13 @@ class DeviceBranch {
     DeviceArray<unsigned long long> plane_sums_;
     DeviceArray<EncoderActs> acts_;
     DeviceArray<float> audio_feat_, v_audio_feat_;
-    static constexpr int SPLAT_PARAMS = 5;
+    static constexpr int SPLAT_PARAMS = 5, SPLAT_SUMS = 5;
     DeviceParam spare_[SPLAT_PARAMS]; /* the other side of density control, kept: an allocation stops the GPU */
+    DeviceArray<float> spare_sums_[SPLAT_SUMS];
     DeviceArray<int> source_;
     DeviceArray<float> normals_;
 
-    void shape_splats(int n);
+    void shape_scratch(int n);
     SplatArrays splats(bool posed, bool statistics) const;
     PoseArrays pose_arrays() const;
     DeformWeights weights() const;

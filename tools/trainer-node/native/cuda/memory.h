@@ -122,6 +122,10 @@ class Stream {
         return stream_;
     }
     void wait() { check_cuda(cudaStreamSynchronize(*this), "kernels"); }
+    /* Waits, whatever has become of the work: for destructors. */
+    void finish() noexcept {
+        if (stream_) cudaStreamSynchronize(stream_);
+    }
 
   private:
     cudaStream_t stream_ = nullptr;

@@ -31,13 +31,17 @@ class Mirrors {
     void fetch_all(cudaStream_t stream) {
         for (auto& [key, mirror] : all_) fetch(mirror, stream);
     }
+    /* Waits, where there was something to send: the host's vectors may change or move as soon as it returns. */
     void upload(cudaStream_t stream) {
+        bool is_sent = false;
         for (auto& [key, mirror] : all_) {
-            if (!mirror.host_newer) continue;
-            check_cuda(cudaMemcpyAsync(mirror.device, mirror.host->data(), mirror.host->size() * sizeof(float), cudaMemcpyHostToDevice, stream),
-                       "tensors to the GPU");
+            if (!mirror.host_newer || mirror.host->empty()) continue;
+            const size_t bytes = mirror.host->size() * sizeof(float);
+            check_cuda(cudaMemcpyAsync(mirror.device, mirror.host->data(), bytes, cudaMemcpyHostToDevice, stream), "tensors to the GPU");
             mirror.host_newer = false;
+            is_sent = true;
         }
+        if (is_sent) check_cuda(cudaStreamSynchronize(stream), "tensors to the GPU");
     }
 
   private:

@@ -202,15 +202,19 @@ void AdamProgram::queue(cudaStream_t stream, const IterationInput* current, cons
 }
 
 void Program::forget() {
+    forget_iteration();
+    has_encoder_ = false;
+}
+
+void Program::forget_iteration() {
     if (graph_) cudaGraphExecDestroy(graph_);
     graph_ = nullptr;
-    is_ready_ = has_encoder_ = false;
+    is_ready_ = false;
 }
 
 void Program::prepare(Workbench& bench, const ProgramKey& key) {
     if (is_ready_ && key == key_) return;
-    if (graph_) cudaGraphExecDestroy(graph_);
-    graph_ = nullptr;
+    forget_iteration();
     std::vector<AdamTensor> list;
     for (int b = 0; b < BRANCHES; b++)
         if (key.has(b)) append(list, splat_tensors(bench.branch[b], key));
@@ -263,6 +267,7 @@ void Program::replay(Workbench& bench, const ProgramKey& key, int n, int ring_si
             queue_iteration(bench, key, ring_size, nullptr);
         } catch (...) {
             if (cudaStreamEndCapture(bench.main, &graph) == cudaSuccess) cudaGraphDestroy(graph);
+            cudaGetLastError();
             throw;
         }
         check_cuda(cudaStreamEndCapture(bench.main, &graph), "capture of an iteration");

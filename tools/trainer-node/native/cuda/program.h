@@ -74,6 +74,7 @@ class Program {
     AdamProgram adam_, encoder_adam_;
     cudaGraphExec_t graph_ = nullptr;
 
+    void forget_iteration();
     void prepare(Workbench& bench, const ProgramKey& key);
     void queue_iteration(Workbench& bench, const ProgramKey& key, int ring_size, PassClock* clock);
 };

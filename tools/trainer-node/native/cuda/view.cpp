@@ -32,6 +32,7 @@ SplatArrays DeviceSplats::arrays() const {
 
 void DeviceView::resize(const ViewSize& size) {
     size_ = size;
+    size_.pair_capacity = 0; /* until there is room for them */
     const size_t n = size_t(size.splats), pairs = size.pair_capacity;
     const size_t tiles = size_t(tiles_x()) * tiles_y(), pixels = tiles * TILE_PIXELS, buckets = pairs / BUCKET + tiles;
     screen.resize(n, "projected splats");
@@ -59,6 +60,7 @@ void DeviceView::resize(const ViewSize& size) {
     median.resize(pixels * depths, "depth");
     v_depth.resize(pixels * depths, "the depth's gradient");
     depth_checkpoints.resize(buckets * TILE_PIXELS * depths, "checkpoints");
+    size_ = size;
 }
 
 size_t DeviceView::bytes() const {

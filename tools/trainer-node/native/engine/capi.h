@@ -45,6 +45,10 @@ inline void require_model(pgs_context* ctx, int32_t mask, bool deform) {
         if (!(mask & (1 << b))) continue;
         require(ctx->branch[b].n > 0, std::string(BRANCH_NAMES[b]) + ": expected splats, got none. Call pgs_splats_resize first.");
         require(!deform || ctx->branch[b].planes.size() > 0, std::string(BRANCH_NAMES[b]) + ": expected networks. Call pgs_nets_init first.");
+        const Linear& expressions = ctx->branch[b].layers[PROJ_EXPR];
+        require(!deform || expressions.out == 0 || expressions.in == ctx->data.expressions,
+                std::string(BRANCH_NAMES[b]) + ": expected a dataset of " + std::to_string(expressions.in) +
+                    " expressions, as when pgs_nets_init was called, got " + std::to_string(ctx->data.expressions) + ".");
     }
     require(!deform || ctx->encoder.fc[1].weight.size() > 0, "encoder: expected weights. Call pgs_encoder_init first.");
     require(!deform || !ctx->data.mel.empty(), "audio: expected feature frames. Call pgs_data_audio first.");
