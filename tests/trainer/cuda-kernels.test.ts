@@ -47,6 +47,8 @@ interface SceneReport {
 /** Claims that hold: faults provoked in the emulator and found; calls refused. */
 interface Checks {
     readonly machine: Readonly<Record<string, boolean>>;
+    /** The same of streams, copies and captures. */
+    readonly streams: Readonly<Record<string, boolean>>;
     readonly refusals: Readonly<Record<string, boolean>>;
     /** Samples within rounding of ALPHA_MIN, and those whose sub-tile the mask left out. */
     readonly maskSamples: number;
@@ -71,7 +73,7 @@ const SCENES = [
 const OVERFLOWING = 'too many pairs, 90x70';
 
 describe.skipIf(program === undefined)('the CUDA kernels under the emulator (needs `npm run build:native`)', () => {
-    let checks: Checks = { machine: {}, refusals: {}, maskSamples: 0, maskMisses: 0 };
+    let checks: Checks = { machine: {}, streams: {}, refusals: {}, maskSamples: 0, maskMisses: 0 };
     const reports = new Map<string, SceneReport>();
     const report = (name: string): SceneReport => {
         const found = reports.get(name);
@@ -91,6 +93,8 @@ describe.skipIf(program === undefined)('the CUDA kernels under the emulator (nee
     it('run on an emulator that finds the faults it is there to find', () => {
         expect(Object.keys(checks.machine).length).toBeGreaterThanOrEqual(10);
         expect(Object.entries(checks.machine).filter(([, found]) => !found)).toEqual([]);
+        expect(Object.keys(checks.streams).length).toBeGreaterThanOrEqual(17);
+        expect(Object.entries(checks.streams).filter(([, found]) => !found)).toEqual([]);
     });
 
     it('refuse calls that make no sense, with a reason, before they touch anything', () => {

@@ -1,16 +1,14 @@
-#include "runtime.h"
+/* Memory, and what the machine says of itself. */
+#include "streams.h"
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <map>
-#include <set>
-#include <vector>
+#include <string>
 
 namespace {
 
@@ -27,6 +25,17 @@ size_t most_bytes() {
     return text ? size_t(std::strtoull(text, nullptr, 10)) : size_t(8) << 30;
 }
 
+/* A test counts down how many allocations there is room for. */
+bool is_full() {
+    static std::string seen;
+    static int left = 0;
+    const char* const text = std::getenv("PGS_EMULATED_ALLOCATIONS");
+    if (!text) return false;
+    if (seen != text) left = std::atoi(text);
+    seen = text;
+    return left-- <= 0;
+}
+
 struct Block {
     char* base;
     size_t pages, bytes;
@@ -36,11 +45,18 @@ std::map<void*, Block>& blocks() {
     static std::map<void*, Block> all;
     return all;
 }
+std::map<void*, Block>& pinned() {
+    static std::map<void*, Block> all;
+    return all;
+}
 
-/* A kernel left its memory. Only async-signal-safe calls from here. */
-void on_fault(int, siginfo_t*, void*) {
-    static const char text[] = "simt: a kernel left its device memory (or overflowed a thread's stack)\n";
-    const ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+/* A kernel left its memory, or loaded from where its type must not lie. Only async-signal-safe calls from here. */
+void on_fault(int signal, siginfo_t*, void*) {
+    static const char left[] =
+        "simt: a kernel left its device memory (or overflowed a thread's stack), or memory was freed that was still in use\n";
+    static const char misaligned[] = "simt: a kernel used an address that is not aligned for its type\n";
+    const ssize_t written = signal == SIGILL ? write(STDERR_FILENO, misaligned, sizeof misaligned - 1)
+                                             : write(STDERR_FILENO, left, sizeof left - 1);
     _exit(written > 0 ? 86 : 87);
 }
 
@@ -56,30 +72,42 @@ void watch_faults() {
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigaction(SIGSEGV, &action, nullptr);
+    sigaction(SIGILL, &action, nullptr); /* what -fsanitize=alignment ends in */
 }
 
 }  // namespace
 
-cudaError_t cudaMalloc(void** memory, size_t bytes) {
-    watch_faults();
-    if (used_bytes + bytes > most_bytes()) return cudaErrorMemoryAllocation;
+/* `bytes` that end where a page without access begins; what that leaves free is filled. */
+static Block make_block(void** memory, size_t bytes) {
     const size_t used = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, pages = (used + PAGE - 1) / PAGE + 1;
     void* base = mmap(nullptr, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED) return cudaErrorMemoryAllocation;
+    if (base == MAP_FAILED) return {nullptr, 0, 0};
     char* const end = static_cast<char*>(base) + (pages - 1) * PAGE;
     mprotect(end, PAGE, PROT_NONE);
     std::memset(base, FILL, (pages - 1) * PAGE);
     *memory = end - used;
     std::memset(*memory, 0xff, bytes);
-    blocks()[*memory] = {static_cast<char*>(base), pages, bytes};
+    return {static_cast<char*>(base), pages, bytes};
+}
+
+cudaError_t cudaMalloc(void** memory, size_t bytes) {
+    const std::lock_guard<std::recursive_mutex> held(simt::gpu_lock());
+    watch_faults();
+    if (simt::spoils_capture()) return simt::fail(cudaErrorStreamCaptureUnsupported);
+    if (used_bytes + bytes > most_bytes() || is_full()) return simt::fail(cudaErrorMemoryAllocation);
+    const Block block = make_block(memory, bytes);
+    if (!block.base) return simt::fail(cudaErrorMemoryAllocation);
+    blocks()[*memory] = block;
     used_bytes += bytes;
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void* memory) {
     if (!memory) return cudaSuccess;
+    const std::lock_guard<std::recursive_mutex> held(simt::gpu_lock());
+    if (simt::spoils_capture()) return simt::fail(cudaErrorStreamCaptureUnsupported);
     const auto found = blocks().find(memory);
-    if (found == blocks().end()) return cudaErrorInvalidValue;
+    if (found == blocks().end()) return simt::fail(cudaErrorInvalidValue);
     const Block block = found->second;
     char *const begin = static_cast<char*>(memory), *const end = block.base + (block.pages - 1) * PAGE;
     for (const char* byte = block.base; byte < end; byte++) {
@@ -96,12 +124,28 @@ cudaError_t cudaFree(void* memory) {
 }
 
 cudaError_t cudaMallocHost(void** memory, size_t bytes) {
-    *memory = std::malloc(bytes > 0 ? bytes : 1);
-    return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+    const std::lock_guard<std::recursive_mutex> held(simt::gpu_lock());
+    if (simt::spoils_capture()) return simt::fail(cudaErrorStreamCaptureUnsupported);
+    const Block block = is_full() ? Block{nullptr, 0, 0} : make_block(memory, bytes);
+    if (!block.base) return simt::fail(cudaErrorMemoryAllocation);
+    pinned()[*memory] = block;
+    return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* memory) {
-    std::free(memory);
+    if (!memory) return cudaSuccess;
+    const std::lock_guard<std::recursive_mutex> held(simt::gpu_lock());
+    if (simt::spoils_capture()) return simt::fail(cudaErrorStreamCaptureUnsupported);
+    const auto found = pinned().find(memory);
+    if (found == pinned().end()) return simt::fail(cudaErrorInvalidValue);
+    munmap(found->second.base, found->second.pages * PAGE);
+    pinned().erase(found);
     return cudaSuccess;
+}
+bool simt::is_pinned(const void* memory) {
+    auto after = pinned().upper_bound(const_cast<void*>(memory));
+    if (after == pinned().begin()) return false;
+    const auto& [begin, block] = *--after;
+    return static_cast<const char*>(memory) < static_cast<char*>(begin) + block.bytes;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
     *total = most_bytes();
@@ -109,128 +153,20 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
     return cudaSuccess;
 }
 
-struct PgsEmulatedStream {
-    PgsEmulatedGraph* capturing = nullptr;
-    bool forked = false, unjoined = false; /* captures for another stream; has work that the other does not wait for */
-};
-struct PgsEmulatedGraph {
-    std::vector<std::function<void()>> work;
-};
-struct PgsEmulatedEvent {
-    PgsEmulatedStream* stream = nullptr;
-    double milliseconds = 0;
-};
-
-namespace {
-
-std::set<PgsEmulatedStream*>& streams() {
-    static std::set<PgsEmulatedStream*> all;
-    return all;
-}
-
-}  // namespace
-
-void simt::submit(cudaStream_t stream, std::function<void()> work) {
-    if (stream && stream->capturing) {
-        stream->capturing->work.push_back(std::move(work));
-        stream->unjoined = stream->forked;
-    } else {
-        work();
-    }
-}
-
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
-    simt::submit(stream, [=] {
-        if (bytes > 0) std::memcpy(to, from, bytes);
-    });
-    return cudaSuccess;
-}
-cudaError_t cudaMemsetAsync(void* memory, int byte, size_t bytes, cudaStream_t stream) {
-    simt::submit(stream, [=] { std::memset(memory, byte, bytes); });
-    return cudaSuccess;
-}
-cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorString(cudaError_t error) {
-    return error == cudaErrorMemoryAllocation ? "out of memory" : error == cudaErrorInvalidValue ? "invalid value" :
-           error == cudaErrorUnknown ? "unspecified launch failure" : "no error";
-}
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-    *stream = new PgsEmulatedStream;
-    streams().insert(*stream);
-    return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-    streams().erase(stream);
-    delete stream;
-    return cudaSuccess;
-}
-/* What was not launched has not happened: a wait for it would be a mistake, and is one on a GPU. */
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return stream && stream->capturing ? cudaErrorInvalidValue : cudaSuccess; }
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-    *event = new PgsEmulatedEvent;
-    return cudaSuccess;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-    delete event;
-    return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-    event->stream = stream;
-    event->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    return cudaSuccess;
-}
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
-    *milliseconds = float(to->milliseconds - from->milliseconds);
-    return cudaSuccess;
-}
-/* A stream that waits for one that is captured is captured with it, until that one waits for it in turn. */
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-    PgsEmulatedStream* const other = event->stream;
-    if (!stream || !other || !other->capturing) return cudaSuccess;
-    if (stream->capturing) {
-        other->unjoined = false;
-        return cudaSuccess;
+    switch (error) {
+        case cudaSuccess: return "no error";
+        case cudaErrorInvalidValue: return "invalid value";
+        case cudaErrorMemoryAllocation: return "out of memory";
+        case cudaErrorNotReady: return "device not ready";
+        case cudaErrorStreamCaptureUnsupported: return "operation not permitted when stream is capturing";
+        case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
+        case cudaErrorStreamCaptureUnjoined: return "capturing stream has unjoined work";
+        case cudaErrorStreamCaptureIsolation: return "dependency created on uncaptured work in another stream";
+        case cudaErrorCapturedEvent: return "operation not permitted on an event last recorded in a capturing stream";
+        default: return "unspecified launch failure";
     }
-    stream->capturing = other->capturing;
-    stream->forked = true;
-    return cudaSuccess;
 }
-
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-    if (!stream || stream->capturing) return cudaErrorInvalidValue;
-    stream->capturing = new PgsEmulatedGraph;
-    return cudaSuccess;
-}
-cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-    if (!stream || !stream->capturing || stream->forked) return cudaErrorInvalidValue;
-    bool joined = true;
-    *graph = stream->capturing;
-    for (PgsEmulatedStream* other : streams()) {
-        if (other->capturing != *graph) continue;
-        joined = joined && !other->unjoined;
-        other->capturing = nullptr;
-        other->forked = other->unjoined = false;
-    }
-    return joined ? cudaSuccess : cudaErrorInvalidValue;
-}
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
-    *exec = new PgsEmulatedGraph(*graph);
-    return cudaSuccess;
-}
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
-    if (!stream || stream->capturing) return cudaErrorInvalidValue;
-    if (std::getenv("PGS_EMULATED_LOSS")) return cudaErrorUnknown;
-    for (const std::function<void()>& work : exec->work) work();
-    return cudaSuccess;
-}
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-    delete graph;
-    return cudaSuccess;
-}
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return cudaGraphDestroy(exec); }
 
 cudaError_t cudaRuntimeGetVersion(int* version) {
     *version = 13000;

@@ -1,9 +1,10 @@
 /*
  * The calls of the CUDA runtime that our host code makes, over host memory. Each allocation ends where a page without access
  * begins and starts as NaN, so a kernel that reads or writes past an array stops at that instruction, and one that reads what
- * nobody wrote shows it in its results. Everything is synchronous, but for what a stream captures: that runs when its graph is
- * launched, with the arguments of the capture. In the environment, PGS_EMULATED_BYTES is the size of the
- * memory (default 8 GiB), and with PGS_EMULATED_LOSS the GPU has fallen off the bus.
+ * nobody wrote shows it in its results. Work of the default stream is done when the call returns, that of other streams at a time
+ * that is drawn, as late as when the host waits for it (streams.cpp). In the environment, PGS_EMULATED_BYTES is the size of the
+ * memory (default 8 GiB), after PGS_EMULATED_ALLOCATIONS more allocations it is full (counted anew when the number changes), and with
+ * PGS_EMULATED_LOSS the GPU has fallen off the bus.
  */
 #pragma once
 #include <cstddef>
@@ -12,20 +13,34 @@
 #include <utility>
 #include "simt.h"
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorUnknown = 999 };
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorNotReady = 600,
+    cudaErrorStreamCaptureUnsupported = 900,
+    cudaErrorStreamCaptureInvalidated = 901,
+    cudaErrorStreamCaptureUnjoined = 904,
+    cudaErrorStreamCaptureIsolation = 905,
+    cudaErrorCapturedEvent = 907,
+    cudaErrorUnknown = 999
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 typedef struct PgsEmulatedStream* cudaStream_t;
-typedef struct PgsEmulatedGraph *cudaGraph_t, *cudaGraphExec_t;
+typedef struct PgsEmulatedGraph* cudaGraph_t;
+typedef struct PgsEmulatedExec* cudaGraphExec_t;
 typedef struct PgsEmulatedEvent* cudaEvent_t;
 
 cudaError_t cudaMalloc(void** memory, size_t bytes);
-/* Checks the bytes around the allocation; stops the program where a kernel changed them. */
+/* Waits for nothing: work that still uses the memory stops the program. Checks the bytes around the allocation; stops the program
+ * where a kernel changed them. Memory is neither allocated nor freed while the thread captures. */
 cudaError_t cudaFree(void* memory);
 cudaError_t cudaMallocHost(void** memory, size_t bytes);
 cudaError_t cudaFreeHost(void* memory);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* memory, int byte, size_t bytes, cudaStream_t stream);
+/* The last error of the calling thread, which is then forgotten. */
 cudaError_t cudaGetLastError();
 const char* cudaGetErrorString(cudaError_t error);
 
@@ -64,7 +79,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 
 namespace simt {
 
-/* Runs it now, or keeps it where the stream is being captured. */
+/* Runs it on the default stream; queues it on others, or keeps it where they are being captured. */
 void submit(cudaStream_t stream, std::function<void()> work);
 
 /* A launch: arguments are taken now, as a GPU takes them. */

@@ -290,8 +290,8 @@ void report(const Scene& scene) {
 
 int main() {
     const MaskCount masks = count_mask_misses();
-    std::printf("{\"machine\":%s,\"refusals\":%s,\"maskSamples\":%zu,\"maskMisses\":%zu}\n", provoke_machine().c_str(),
-                refuse_calls().c_str(), masks.samples, masks.missed);
+    std::printf("{\"machine\":%s,\"streams\":%s,\"refusals\":%s,\"maskSamples\":%zu,\"maskMisses\":%zu}\n", provoke_machine().c_str(),
+                provoke_streams().c_str(), refuse_calls().c_str(), masks.samples, masks.missed);
     std::fflush(stdout);
     for (const Scene& scene : all_scenes()) report(scene);
     return 0;

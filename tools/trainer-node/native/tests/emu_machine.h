@@ -6,5 +6,7 @@ namespace pgs {
 
 /* Runs every provocation and returns JSON: {"name": true where it was found, ...}. */
 std::string provoke_machine();
+/* The same of the runtime: streams, copies, captures. */
+std::string provoke_streams();
 
 }  // namespace pgs
