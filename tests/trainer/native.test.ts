@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -165,6 +166,24 @@ describe.skipIf(!hasEngine)('the engine (needs `npm run build:native`)', () => {
             signal: null,
             output: '',
         });
+    });
+
+    it('gives an asynchronous call megabytes of stack', async () => {
+        const folder = mkdtempSync(join(tmpdir(), 'pgs-stack-'));
+        try {
+            const code =
+                'int fill(int bytes) { volatile char room[4 << 20]; for (int i = 0; i < bytes; i++) room[i] = 1; return room[0]; }';
+            writeFileSync(join(folder, 'deep.c'), code);
+            execFileSync('cc', ['-O0', '-shared', '-fPIC', '-o', join(folder, 'deep.so'), join(folder, 'deep.c')]);
+            const source = `
+                await import('${sources}/native/ffi.js');
+                const { default: koffi } = await import('koffi');
+                const fill = koffi.load('${join(folder, 'deep.so')}').func('int fill(int bytes)');
+                fill.async(4 << 20, (error, value) => console.log(error, value));`;
+            expect(await runModule(source)).toMatchObject({ code: 0, output: 'null 1\n' });
+        } finally {
+            rmSync(folder, { recursive: true });
+        }
     });
 
     it('stops a call on cancel', async () => {

@@ -241,7 +241,7 @@ class CudaBackend : public Backend {
             Branch& b = ctx.branch[id];
             DeviceBranch& device = bench_.branch[id];
             device.shape(b, ctx.data.width, ctx.data.height, bench_.main);
-            device.shape_view(b.n, std::max(device.pair_capacity(), uint32_t(ctx.setting("gpu.pairs"))));
+            device.shape_view(b.n, std::max(device.pair_capacity(), uint32_t(std::min(std::max(ctx.setting("gpu.pairs"), 1.0), 1e9))));
             device.view.stopped = &bench_.state.data()->stopped;
             mirror_splats(b, true);
             mirror(b.planes, device.planes, true);

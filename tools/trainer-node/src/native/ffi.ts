@@ -2,6 +2,13 @@ import { isMainThread } from 'node:worker_threads';
 import koffi from 'koffi';
 import { PgsError } from '../../../../plugin/core/index.js';
 
+/**
+ * Stack of an asynchronous call, bytes. koffi gives 128 KiB of its own where none is asked for, and what lies beyond ends the process
+ * without a word; a GPU's driver, which loads and compiles kernels inside such calls, is not ours to measure.
+ */
+const ASYNC_STACK = 8 * 2 ** 20;
+koffi.config({ async_stack_size: ASYNC_STACK });
+
 /** Version of `pgs_trainer.h` that this binding is written for. */
 export const ABI_VERSION = 2;
 
