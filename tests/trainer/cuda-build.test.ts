@@ -168,6 +168,8 @@ describe.skipIf(library === undefined)('libpgs_cuda.so (needs nvcc, then `npm ru
         if (askDevice(path).status > 0) return;
         const engine = Engine.open({ library: path, threads: 1 });
         expect(engine.buildInfo).toMatch(/^nvcc 1\d\.\d.*, sm 75 90-real, g\+\+/);
+        engine.splatsResize('face', 2, 0);
+        expect([...engine.tensorGet('face.quats')]).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
         expect(() => engine.dataBegin(1, { fx: 9, fy: 9, cx: 4, cy: 4, width: 8, height: 8 }, 0)).toThrow(
             /got -6 \(the GPU failed: GPU: expected /,
         );

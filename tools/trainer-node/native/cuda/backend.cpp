@@ -56,9 +56,14 @@ class CudaBackend : public Backend {
     }
     void frame_put(Context& ctx, int index) override { frames_.put(ctx.data, index, bench_.main); }
 
-    void fetch(Context&, const std::vector<real>& values) override { mirrors_.fetch(values, bench_.main); }
+    /* Before anything is on the device, not even its stream is touched: the first call that needs a GPU says that there is none. */
+    void fetch(Context&, const std::vector<real>& values) override {
+        if (is_open_) mirrors_.fetch(values, bench_.main);
+    }
     void written(Context&, const std::vector<real>& values) override { mirrors_.written(values); }
-    void release(Context&) override { mirrors_.fetch_all(bench_.main); }
+    void release(Context&) override {
+        if (is_open_) mirrors_.fetch_all(bench_.main);
+    }
     void reshaped(Context&) override { is_shaped_ = false; }
 
     RunTotals train(Context& ctx, int stage, int branch_mask, int n) override {
