@@ -1,19 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../tools/trainer-node/src/native/engine.js';
-import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
+import { findNative, NATIVE_FILES } from '../../tools/trainer-node/src/native/locate.js';
 
 /*
  * What can be known of libpgs_cuda.so without a GPU: registers and spills as ptxas reported them, symbols, dependencies, and what it
  * says where the driver is missing or old. `npm run build:native` builds it where it finds nvcc.
  */
 
-const library = nativeFolders()
-    .map((folder) => join(folder, 'libpgs_cuda.so'))
-    .find((path) => existsSync(path));
+const library = findNative(NATIVE_FILES.cuda);
 
 /**
  * Registers a thread, the worse of sm_75 and sm_90. Beyond 64, a T4 no longer fills with blocks of 256 threads; beyond 128, the

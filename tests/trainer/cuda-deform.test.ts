@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
+import { findNative } from '../../tools/trainer-node/src/native/locate.js';
+import { linesOf, reportOf } from './emulated-program.js';
 
 /*
  * The deformation's CUDA kernels under the SIMT emulator against engine/deform.cpp, both branches, every weight drawn: no GPU is
  * needed. The program measures (native/tests/emu_deform.cpp), this file judges.
  */
 
-const program = nativeFolders()
-    .map((folder) => join(folder, 'pgs_emu_deform'))
-    .find((path) => existsSync(path));
+const program = findNative('pgs_emu_deform');
 
 /** Largest difference over the largest expected value. Worst seen: 1.2e-7 and, for gradients, 6.2e-6 (512 equal splats, whose sums round alike). */
 const FORWARD_TOLERANCE = 1e-6;
@@ -64,18 +59,10 @@ const INFINITE = 'face, 200, one gradient infinite';
 
 describe.skipIf(program === undefined)('the deformation on the device, emulated (needs `npm run build:native`)', () => {
     const reports = new Map<string, CaseReport>();
-    const report = (name: string): CaseReport => {
-        const found = reports.get(name);
-        if (found === undefined) throw new Error(`${name}: expected a report, got ${[...reports.keys()].join('; ')}`);
-        return found;
-    };
+    const report = (name: string): CaseReport => reportOf(reports, name);
 
     beforeAll(async () => {
-        const { stdout } = await promisify(execFile)(program ?? '', { timeout: 110_000 });
-        for (const line of stdout.trim().split('\n')) {
-            const parsed = JSON.parse(line) as CaseReport;
-            reports.set(parsed.case, parsed);
-        }
+        for (const each of await linesOf<CaseReport>(program ?? '')) reports.set(each.case, each);
     });
 
     it('was given every case', () => expect([...reports.keys()]).toEqual([...CASES, INFINITE]));

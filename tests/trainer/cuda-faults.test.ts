@@ -169,4 +169,14 @@ describe.skipIf(emulated === undefined)(`the GPU library in trouble, on an emula
         }
         engine.dispose();
     });
+
+    it.each([0, -5, 2 ** 32])('refuses room for %d pairs, and goes on with a better number', async (pairs) => {
+        const engine = openScene({ library, pairs });
+        await expect(engine.trainRun('static', ['face'], 1)).rejects.toThrow(
+            /gpu\.pairs: expected 1 to 2\^32 - 2 pairs/,
+        );
+        engine.set('gpu.pairs', 1000);
+        expect((await engine.trainRun('static', ['face'], 1)).iterations).toBe(1);
+        engine.dispose();
+    });
 });

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
+import { findNative } from '../../tools/trainer-node/src/native/locate.js';
+import { linesOf, reportOf } from './emulated-program.js';
 
 /*
  * The real CUDA kernels, compiled by g++ and run by the SIMT emulator, against the CPU twins: no GPU is needed. The program
@@ -11,9 +8,7 @@ import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
  * between two barriers.
  */
 
-const program = nativeFolders()
-    .map((folder) => join(folder, 'pgs_emu_kernels'))
-    .find((path) => existsSync(path));
+const program = findNative('pgs_emu_kernels');
 
 /** Largest difference over the largest expected value. Worst seen: 2.7e-7 and, for gradients, 4.7e-6, of one splat alone. */
 const FORWARD_TOLERANCE = 1e-6;
@@ -75,18 +70,12 @@ const OVERFLOWING = 'too many pairs, 90x70';
 describe.skipIf(program === undefined)('the CUDA kernels under the emulator (needs `npm run build:native`)', () => {
     let checks: Checks = { machine: {}, streams: {}, refusals: {}, maskSamples: 0, maskMisses: 0 };
     const reports = new Map<string, SceneReport>();
-    const report = (name: string): SceneReport => {
-        const found = reports.get(name);
-        if (found === undefined) throw new Error(`${name}: expected a report, got ${[...reports.keys()].join('; ')}`);
-        return found;
-    };
+    const report = (name: string): SceneReport => reportOf(reports, name);
 
     beforeAll(async () => {
-        const { stdout } = await promisify(execFile)(program ?? '', { timeout: 110_000 });
-        for (const line of stdout.trim().split('\n')) {
-            const parsed = JSON.parse(line) as SceneReport | Checks;
-            if ('machine' in parsed) checks = parsed;
-            else reports.set(parsed.scene, parsed);
+        for (const each of await linesOf<SceneReport | Checks>(program ?? '')) {
+            if ('machine' in each) checks = each;
+            else reports.set(each.scene, each);
         }
     });
 

@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
+import { findNative } from '../../tools/trainer-node/src/native/locate.js';
+import { linesOf, reportOf } from './emulated-program.js';
 
 /*
  * The loss kernels under the emulator against the CPU engine's own step: the same renders, the same frame, the same boxes. The
  * program measures (native/tests/emu_loss.cpp), this file judges.
  */
 
-const program = nativeFolders()
-    .map((folder) => join(folder, 'pgs_emu_loss'))
-    .find((path) => existsSync(path));
+const program = findNative('pgs_emu_loss');
 
 /** Of a sum, relative, at least of 0.01: D-SSIM is a mean of 1 - SSIM, in which 1 cancels. Worst seen: 4.4e-7, of identical pictures. */
 const SUM_TOLERANCE = 1e-6;
@@ -62,19 +57,11 @@ const OVERFLOWING = ['overflowing face, 40x24', 'overflowing mouth, 40x24'] as c
 
 describe.skipIf(program === undefined)('the loss kernels under the emulator (needs `npm run build:native`)', () => {
     const reports = new Map<string, CaseReport>();
-    const report = (name: string): CaseReport => {
-        const found = reports.get(name);
-        if (found === undefined) throw new Error(`${name}: expected a report, got ${[...reports.keys()].join('; ')}`);
-        return found;
-    };
+    const report = (name: string): CaseReport => reportOf(reports, name);
     const sum = (name: string, of: string): number => report(name).sums[of]?.[0] ?? NaN;
 
     beforeAll(async () => {
-        const { stdout } = await promisify(execFile)(program ?? '', { timeout: 110_000 });
-        for (const line of stdout.trim().split('\n')) {
-            const parsed = JSON.parse(line) as CaseReport;
-            reports.set(parsed.case, parsed);
-        }
+        for (const each of await linesOf<CaseReport>(program ?? '')) reports.set(each.case, each);
     });
 
     it('were given every case', () => expect([...reports.keys()]).toEqual([...CASES, ...OVERFLOWING]));

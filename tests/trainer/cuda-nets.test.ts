@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nativeFolders } from '../../tools/trainer-node/src/native/locate.js';
+import { findNative } from '../../tools/trainer-node/src/native/locate.js';
+import { linesOf, reportOf } from './emulated-program.js';
 
 /*
  * The CUDA kernels of the audio encoder, of the optimisers and of density control, compiled by g++ and run by the SIMT emulator,
  * against the CPU engine. The program measures (native/tests/emu_nets.cpp and emu_steps.cpp), this file judges.
  */
 
-const program = nativeFolders()
-    .map((folder) => join(folder, 'pgs_emu_nets'))
-    .find((path) => existsSync(path));
+const program = findNative('pgs_emu_nets');
 
 /** Largest difference over the tensor's largest value. Worst seen: 4.3e-7 for f_a and 6.1e-7 for gradients. */
 const FEATURE_TOLERANCE = 1e-6;
@@ -81,19 +76,10 @@ describe.skipIf(program === undefined)(
     'encoder, Adam and density control under the emulator (needs `npm run build:native`)',
     () => {
         const reports = new Map<string, CaseReport>();
-        const report = (name: string): CaseReport => {
-            const found = reports.get(name);
-            if (found === undefined)
-                throw new Error(`${name}: expected a report, got ${[...reports.keys()].join('; ')}`);
-            return found;
-        };
+        const report = (name: string): CaseReport => reportOf(reports, name);
 
         beforeAll(async () => {
-            const { stdout } = await promisify(execFile)(program ?? '', { timeout: 110_000 });
-            for (const line of stdout.trim().split('\n')) {
-                const parsed = JSON.parse(line) as CaseReport;
-                reports.set(parsed.case, parsed);
-            }
+            for (const each of await linesOf<CaseReport>(program ?? '')) reports.set(each.case, each);
         });
 
         it('were given every case, and leave the same bits under three schedules', () => {

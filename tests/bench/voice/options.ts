@@ -5,7 +5,7 @@ import type { LiveSetup } from './live-part.js';
 export interface BenchOptions {
     /** One JSON object to stdout, nothing appended to the CSV. */
     readonly json: boolean;
-    /** Less of everything: under four minutes instead of twelve on two idle cores. */
+    /** Less of everything: under four minutes instead of fifteen on two idle cores. */
     readonly quick: boolean;
     /** Prints what it takes and ends. */
     readonly help: boolean;

@@ -85,13 +85,16 @@ class CudaBackend : public Backend {
         load(ctx);
         const ProgramKey key = key_of(ctx, stage, branch_mask);
         IterationInput input{};
-        const FramePlace place = place_now(ctx, frame);
+        frames_.open_lane(0);
+        const FramePlace place = frames_.place(ctx.data, frame, bench_.main);
         for (int b = 0; b < BRANCHES; b++) fill_step(ctx, b, frame, plain_draw(ctx), stage != PGS_STAGE_STATIC, place, input.step[b]);
-        RunState state = begin(input);
         if (grads) clear_gradients();
-        for (program_.queue_loss(bench_, key, grads); read_state(state).overflowed; program_.queue_loss(bench_, key, grads)) {
-            make_room(ctx, state);
+        while (true) {
             begin(input);
+            program_.queue_loss(bench_, key, grads);
+            const RunState state = read_state();
+            if (!state.overflowed) break;
+            make_room(ctx, state);
         }
         if (grads) {
             mark_gradients();
@@ -165,16 +168,14 @@ class CudaBackend : public Backend {
         fill_step(ctx, branch, frame, plain_draw(ctx), deform, {nullptr, nullptr}, input.step[branch]);
         DeviceBranch& b = bench_.branch[branch];
         const StepInput* device = bench_.current.data()->step + branch;
-        RunState state = begin(input);
-        const auto draw = [&] {
+        while (true) {
+            begin(input);
             if (deform) b.pose(bench_.main, device, bench_.expressions, bench_.encoder.value.data());
             b.project(bench_.main, device, deform, false, key_of(ctx, 0, 1).degree);
             b.view.raster_forward(bench_.main);
-            return b.view.overflowed(bench_.main, state.views[branch]);
-        };
-        while (draw()) {
+            RunState state{};
+            if (!b.view.overflowed(bench_.main, state.views[branch])) break;
             make_room(ctx, state);
-            begin(input);
         }
         b.copy_picture(rgba, bench_.main);
     }
@@ -187,8 +188,8 @@ class CudaBackend : public Backend {
         bench_.state.clear(bench_.main);
         fill_lane(ctx, key, lanes_[0], 0, 0, 1);
         program_.queue_timed(bench_, key, RING, clock);
-        RunState state{};
-        count(ctx, key, read_state(state));
+        const RunState state = read_state();
+        advance(ctx, key, state);
         for (const auto& [pass, seconds] : clock.seconds()) text << ",\"" << pass << "\":" << seconds;
         for (int b = 0; b < BRANCHES; b++)
             text << ",\"" << BRANCH_NAMES[b] << "Pairs\":" << state.views[b].pairs << ",\"" << BRANCH_NAMES[b]
@@ -230,6 +231,8 @@ class CudaBackend : public Backend {
     }
 
     void shape(Context& ctx) {
+        const double pairs = ctx.setting("gpu.pairs");
+        require(pairs >= 1 && pairs < double(UINT32_MAX), "gpu.pairs: expected 1 to 2^32 - 2 pairs, got " + std::to_string(pairs) + ".");
         release(ctx); /* what the device alone knows */
         mirrors_.clear();
         program_.forget();
@@ -246,7 +249,7 @@ class CudaBackend : public Backend {
             Branch& b = ctx.branch[id];
             DeviceBranch& device = bench_.branch[id];
             device.shape(b, ctx.data.width, ctx.data.height, bench_.main);
-            device.shape_view(b.n, std::max(device.pair_capacity(), uint32_t(std::min(std::max(ctx.setting("gpu.pairs"), 1.0), 1e9))));
+            device.shape_view(b.n, std::max(device.pair_capacity(), uint32_t(pairs)));
             device.view.stopped = &bench_.state.data()->stopped;
             mirror_splats(b, true);
             mirror(b.planes, device.planes, true);
@@ -307,17 +310,14 @@ class CudaBackend : public Backend {
                 for (DeviceArray<float>* sums : b.statistics()) mirrors_.made(*sums);
     }
 
-    /* A frame for what runs next on the main stream, outside of any run. */
-    FramePlace place_now(Context& ctx, int frame) {
-        return frames_.place(ctx.data, frame, 0, true, bench_.main);
-    }
     /* Brings one input to the device, and a state that nothing has stopped. */
-    RunState begin(const IterationInput& input) {
+    void begin(const IterationInput& input) {
         bench_.current.put(&input, 1, bench_.main);
         bench_.state.clear(bench_.main);
-        return RunState{};
     }
-    const RunState& read_state(RunState& state) {
+    /* Waits. */
+    RunState read_state() {
+        RunState state;
         bench_.state.read(&state, 1, bench_.main);
         return state;
     }
@@ -351,12 +351,13 @@ class CudaBackend : public Backend {
         const int64_t iteration = int64_t(ctx.setting("iteration"));
         std::vector<FramePlace> places(size_t(count) * BRANCHES);
         std::vector<int> frames(places.size(), 0);
+        frames_.open_lane(index);
         for (int i = 0; i < count; i++)
             for (int b = 0; b < BRANCHES; b++) {
                 if (!key.has(b)) continue;
                 const size_t at = size_t(i) * BRANCHES + b;
                 frames[at] = frame_ahead(ctx, key.stage == PGS_STAGE_FINETUNE ? int(FACE) : b, first + i);
-                places[at] = frames_.place(ctx.data, frames[at], index, at == 0 || (b == MOUTH && i == 0 && !key.has(FACE)), copies_);
+                places[at] = frames_.place(ctx.data, frames[at], copies_);
             }
         ctx.pool.run(count, [&](int i) {
             IterationInput& input = lane.inputs[i];
@@ -395,13 +396,13 @@ class CudaBackend : public Backend {
             lane.done.record(bench_.main);
             lane.is_used = true;
         }
-        RunState state;
-        count(ctx, key, read_state(state));
+        const RunState state = read_state();
+        advance(ctx, key, state);
         return state;
     }
 
     /* Iterations that ended well move the context's counters; the tensors are the device's now. */
-    void count(Context& ctx, const ProgramKey& key, const RunState& state) {
+    void advance(Context& ctx, const ProgramKey& key, const RunState& state) {
         ctx.settings["iteration"] += state.next;
         if (key.stage == PGS_STAGE_DEFORM) ctx.net_step += state.next;
         for (int b = 0; b < BRANCHES; b++) {

@@ -11,7 +11,7 @@ constexpr size_t PIXEL_BYTES = 4;
 void FrameStore::begin(const Dataset& data, bool stream_always, int lanes, int lane_frames) {
     pixels_ = size_t(data.width) * data.height;
     lane_frames_ = lane_frames;
-    in_lane_.clear();
+    open_lane(0);
     const size_t all = data.frames.size() * pixels_ * PIXEL_BYTES;
     size_t free = 0, total = 0;
     check_cuda(cudaMemGetInfo(&free, &total), "GPU memory");
@@ -37,12 +37,16 @@ void FrameStore::put(Dataset& data, int index, cudaStream_t stream) {
     std::vector<uint8_t>().swap(frame.label);
 }
 
-FramePlace FrameStore::place(const Dataset& data, int frame, int lane, bool first, cudaStream_t stream) {
+void FrameStore::open_lane(int lane) {
+    lane_ = lane;
+    in_lane_.clear();
+}
+
+FramePlace FrameStore::place(const Dataset& data, int frame, cudaStream_t stream) {
     if (resident_) return at(size_t(frame));
-    if (first) in_lane_.clear();
     for (size_t i = 0; i < in_lane_.size(); i++)
-        if (in_lane_[i] == frame) return at(size_t(lane) * lane_frames_ + i);
-    const size_t slot = size_t(lane) * lane_frames_ + in_lane_.size(), offset = slot * pixels_ * PIXEL_BYTES;
+        if (in_lane_[i] == frame) return at(size_t(lane_) * lane_frames_ + i);
+    const size_t slot = size_t(lane_) * lane_frames_ + in_lane_.size(), offset = slot * pixels_ * PIXEL_BYTES;
     in_lane_.push_back(frame);
     std::memcpy(staging_.data() + offset, data.frames[frame].rgb.data(), pixels_ * 3);
     std::memcpy(staging_.data() + offset + pixels_ * 3, data.frames[frame].label.data(), pixels_);

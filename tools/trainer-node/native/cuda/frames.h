@@ -20,17 +20,19 @@ class FrameStore {
     bool is_resident() const { return resident_; }
     /* Takes frame `index`; what is resident leaves the host's memory. */
     void put(Dataset& data, int index, cudaStream_t stream);
-    /* The next frame of a lane: sends it where it is not there. Nobody may use the lane when it begins anew (first = true). */
-    FramePlace place(const Dataset& data, int frame, int lane, bool first, cudaStream_t stream);
+    /* What is placed from now on goes to this lane, whose frames nobody uses any more. */
+    void open_lane(int lane);
+    /* Where a frame is; sends it to the open lane where it is not there. */
+    FramePlace place(const Dataset& data, int frame, cudaStream_t stream);
     size_t bytes() const { return frames_.bytes(); }
 
   private:
     bool resident_ = false;
     size_t pixels_ = 0;
-    int lane_frames_ = 0;
+    int lane_frames_ = 0, lane_ = 0;
     DeviceArray<uint8_t> frames_; /* each: rgb, then labels */
     PinnedArray<uint8_t> staging_;
-    std::vector<int> in_lane_; /* frames that the current lane holds */
+    std::vector<int> in_lane_; /* frames that the open lane holds */
 
     FramePlace at(size_t slot) const;
 };

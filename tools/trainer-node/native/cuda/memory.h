@@ -117,8 +117,11 @@ class Stream {
     }
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
-    operator cudaStream_t() {
+    void make() {
         if (!stream_) check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
+    }
+    operator cudaStream_t() {
+        make();
         return stream_;
     }
     void wait() { check_cuda(cudaStreamSynchronize(*this), "kernels"); }

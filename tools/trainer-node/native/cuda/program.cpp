@@ -259,8 +259,7 @@ void Program::replay(Workbench& bench, const ProgramKey& key, int n, int ring_si
     if (!graph_) {
         bench.forked.make();
         bench.joined.make();
-        const cudaStream_t side = bench.side; /* made before the capture */
-        (void)side;
+        bench.side.make();
         check_cuda(cudaStreamBeginCapture(bench.main, cudaStreamCaptureModeThreadLocal), "capture of an iteration");
         cudaGraph_t graph = nullptr;
         try {
